@@ -1,0 +1,70 @@
+package dkim
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+const (
+	maxDomain = 253 // bytes of a name in DNS without the final dot
+	maxLabel  = 63
+)
+
+// domainName reads the domain of d=, i= or s=: letters, digits, "-" and "_" in
+// labels, in lower case and as A-labels (RFC 8616 section 5 allows U-labels).
+func domainName(s string) (name string, ok bool) {
+	if !isASCII(s) {
+		if len(s) > 4*maxDomain { // punycode is never that much shorter
+			return "", false
+		}
+		a, err := idna.Lookup.ToASCII(s)
+		if err != nil {
+			return "", false
+		}
+		s = a
+	}
+	if len(s) > maxDomain {
+		return "", false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if !isLabel(label) {
+			return "", false
+		}
+	}
+	return lowerASCII(s), true
+}
+
+// isLabel is wider than sub-domain of RFC 5321 by the underscore and by
+// hyphens at the ends: both occur in selectors.
+func isLabel(s string) bool {
+	if s == "" || len(s) > maxLabel {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isAlnum(c) && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// isWithin tells whether name is domain or below it; both in lower case.
+func isWithin(name, domain string) bool {
+	rest, ok := strings.CutSuffix(name, domain)
+	return ok && (rest == "" || strings.HasSuffix(rest, "."))
+}

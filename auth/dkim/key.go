@@ -1,0 +1,195 @@
+package dkim
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxKeyRecord = 16 << 10 // bytes of a TXT record that is looked at
+
+	rsaKey     = "rsa"
+	ed25519Key = "ed25519"
+)
+
+// A keyRecord is a public key as it is published (RFC 6376 section 3.6.1).
+type keyRecord struct {
+	kind        string // k=, lower case
+	data        string // p= without white space; "" is a revoked key
+	bits        int
+	hashes      []string // h=, lower case; nil allows all
+	services    []string // s=, lower case
+	testing     bool     // t=y
+	noSubdomain bool     // t=s
+	invalid     error    // the key in p= can't be read
+}
+
+var (
+	errNotKey    = errors.New("dkim: not a key record")
+	errKeySyntax = errors.New("dkim: key record: syntax error")
+)
+
+// parseKeyRecord reads one TXT record. errNotKey is for records that have
+// another purpose: a wildcard, SPF, a site verification.
+func parseKeyRecord(txt string) (*keyRecord, error) {
+	if len(txt) > maxKeyRecord {
+		return nil, errKeySyntax
+	}
+	tags, err := parseTags(dropEmptyTags(txt))
+	if err != nil {
+		if looksLikeKey(txt) {
+			return nil, errKeySyntax
+		}
+		return nil, errNotKey
+	}
+	if err := checkKeyVersion(tags); err != nil {
+		return nil, err
+	}
+	return newKeyRecord(tags), nil
+}
+
+// dropEmptyTags leaves out tag-specs without anything, as in "k=rsa;; p=...",
+// against the letter of RFC 6376 section 3.2.
+func dropEmptyTags(txt string) string {
+	parts := strings.Split(txt, ";")
+	kept := parts[:0]
+	for _, part := range parts {
+		if trimSpace(part) != "" {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, ";")
+}
+
+func looksLikeKey(txt string) bool {
+	txt = removeSpace(txt)
+	return strings.HasPrefix(txt, "v=DKIM1") || strings.HasPrefix(txt, "k=") || strings.HasPrefix(txt, "p=")
+}
+
+// checkKeyVersion tells key records from other ones. "v=" must come first.
+func checkKeyVersion(tags tagList) error {
+	v, versioned := tags.get("v")
+	_, key := tags.get("p")
+	switch {
+	case versioned && v != "DKIM1":
+		return errNotKey
+	case versioned && (tags[0].name != "v" || !key):
+		return errKeySyntax
+	case !key:
+		return errNotKey
+	}
+	return nil
+}
+
+func newKeyRecord(tags tagList) *keyRecord {
+	k := &keyRecord{kind: rsaKey, services: []string{"*"}}
+	if v, ok := tags.get("k"); ok {
+		k.kind = lowerASCII(v)
+	}
+	if v, ok := tags.get("h"); ok {
+		k.hashes = nameList(v)
+	}
+	if v, ok := tags.get("s"); ok {
+		k.services = nameList(v)
+	}
+	if v, ok := tags.get("t"); ok {
+		flags := nameList(v)
+		k.testing, k.noSubdomain = contains(flags, "y"), contains(flags, "s")
+	}
+	p, _ := tags.get("p")
+	k.data = removeSpace(p)
+	if k.data != "" {
+		k.bits, k.invalid = keyBits(k.kind, k.data)
+	}
+	return k
+}
+
+// nameList splits a list at its colons.
+func nameList(s string) []string {
+	names := strings.Split(lowerASCII(s), ":")
+	for i, name := range names {
+		names[i] = trimSpace(name)
+	}
+	return names
+}
+
+func contains(names []string, any ...string) bool {
+	for _, name := range names {
+		for _, a := range any {
+			if name == a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keyBits reads the key only to know its size. RSA keys come as SubjectPublicKeyInfo
+// or RSAPublicKey (RFC 6376 erratum 3017). A kind that is not known has no size.
+func keyBits(kind, data string) (int, error) {
+	der, err := base64.StdEncoding.DecodeString(data)
+	if err != nil {
+		return 0, err
+	}
+	switch kind {
+	case ed25519Key:
+		if len(der) != 32 {
+			return 0, errors.New("dkim: an Ed25519 key has 32 bytes")
+		}
+		return 256, nil
+	case rsaKey:
+		key, err := parseRSA(der)
+		if err != nil {
+			return 0, err
+		}
+		return key.N.BitLen(), nil
+	}
+	return 0, nil
+}
+
+func parseRSA(der []byte) (*rsa.PublicKey, error) {
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return x509.ParsePKCS1PublicKey(der)
+	}
+	key, ok := public.(*rsa.PublicKey)
+	if !ok {
+		return nil, errors.New("dkim: not an RSA key")
+	}
+	return key, nil
+}
+
+// String is the one record that the library is given.
+func (k *keyRecord) String() string { return "v=DKIM1; k=" + k.kind + "; p=" + k.data }
+
+// keyLimits are the sizes of RSA keys that are accepted, in bits.
+type keyLimits struct{ min, max int }
+
+// suits tells why the key can't be used for a signature, in the order of RFC
+// 6376 section 6.1.2; nil if it can.
+func (k *keyRecord) suits(s *signature, limits keyLimits) *verdict {
+	kind, hash, _ := strings.Cut(s.outcome.Algorithm, "-")
+	switch {
+	case k.hashes != nil && !contains(k.hashes, hash):
+		return permanent("inappropriate hash algorithm")
+	case k.data == "":
+		return permanent("key revoked")
+	case k.kind != kind:
+		return permanent("inappropriate key algorithm")
+	case !contains(k.services, "*", "email"):
+		return permanent("key not for email")
+	case k.invalid != nil:
+		return &verdict{PermError, "key syntax error", k.invalid}
+	case k.noSubdomain && s.auidDomain != s.outcome.Domain:
+		return permanent("key not for subdomains")
+	case kind == rsaKey && k.bits < limits.min:
+		return policy("insecure key of " + strconv.Itoa(k.bits) + " bits")
+	case kind == rsaKey && k.bits > limits.max:
+		return policy("key too large")
+	}
+	return nil
+}
