@@ -1,0 +1,184 @@
+// Package dmarc evaluates DMARC (RFC 9989): it finds the policy record of an
+// author domain, tells whether an authenticated identifier is aligned with it,
+// and what the domain asks for when none is.
+//
+// Where the RFC leaves room:
+//   - A DNS failure counts only where another answer could have changed the result.
+//     It gives temperror, never fail (section 5.3.6); so does a temperror of
+//     SPF or of a signature that would be aligned if it passed.
+//   - A pass of a signature whose key says t=y is no authenticated identifier: such a
+//     message is treated as an unsigned one (RFC 6376 section 3.6.1).
+//   - Of tags with one name the first counts; section 4.8 has syntax errors ignored,
+//     where RFC 6376 section 3.2 makes the whole list invalid.
+//   - White space may stand in front of a record's v, as in a DKIM key record.
+//
+// Divergences from the RFC:
+//   - Where a tree walk finds no record, the Organizational Domain is the registrable
+//     domain by the Public Suffix List, not the domain where the walk started (section
+//     4.10.2). No result depends on it: DMARC does not apply to an author domain
+//     without a record. It serves as the "best guess" and for composite authentication.
+package dmarc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"assay/auth/dkim"
+	"assay/auth/dns"
+	"assay/auth/spf"
+)
+
+// MaxIdentifiers bounds the domains other than the author's that are looked at
+// for one message and author: those of the first SPF and DKIM results that pass
+// or are temperror. Later ones are not aligned.
+const MaxIdentifiers = 16
+
+var errNoAuthor = errors.New("dmarc: no author domain")
+
+// An Evaluator evaluates DMARC. It is safe for concurrent use; the zero value
+// lacks a Resolver.
+type Evaluator struct {
+	Resolver dns.Resolver
+}
+
+// An Evaluation is the evaluation of one message. Its methods are safe for concurrent use.
+// Evaluate and OrgDomain panic with what the Resolver panicked with in a goroutine of the
+// Evaluation.
+type Evaluation struct {
+	lookups *lookups
+	authors map[string]*author // those of Begin, by normal name
+}
+
+// An author is the policy discovery of one author domain.
+type author struct {
+	done   chan struct{} // closed when it is over
+	policy policy
+}
+
+// Evaluate evaluates DMARC for one author domain (RFC 9989 section 5.3) in one call.
+func (e *Evaluator) Evaluate(ctx context.Context, author string, s spf.Outcome, d []dkim.Outcome) Outcome {
+	var identifiers []string
+	for _, c := range credentials(s, d) {
+		identifiers = append(identifiers, c.domain)
+	}
+	v := e.Begin(ctx, []string{author}, identifiers)
+	defer v.Cancel()
+	return v.Evaluate(author, s, d)
+}
+
+// OrgDomain finds the Organizational Domain of a domain (RFC 9989 section 4.10.2);
+// that by the Public Suffix List when the walk finds no record. The error tells that the
+// domain is no domain name, or that DNS failed and the answer is not certain.
+func (e *Evaluator) OrgDomain(ctx context.Context, domain string) (string, error) {
+	v := e.Begin(ctx, nil, nil)
+	defer v.Cancel()
+	return v.OrgDomain(domain)
+}
+
+// Begin starts everything that can be asked before SPF and DKIM have results,
+// all at once: the policy of each author domain, and the tree walks of those identifiers
+// (the domains that SPF or DKIM may authenticate) that are likely to be needed,
+// because the Public Suffix List sees them in the organization of an author. No
+// question is asked twice. What is no domain name is left out.
+//
+// The caller limits the authors, and calls Cancel when it needs no more. Lookups end
+// with ctx.
+func (e *Evaluator) Begin(ctx context.Context, authors, identifiers []string) *Evaluation {
+	v := &Evaluation{lookups: newLookups(ctx, e.Resolver), authors: map[string]*author{}}
+	orgs := map[string]bool{}
+	for _, name := range authors {
+		if domain, ok := normalize(name); ok {
+			orgs[registrable(domain)] = true
+			v.beginAuthor(domain)
+		}
+	}
+	begun := 0
+	for _, name := range identifiers {
+		domain, ok := normalize(name)
+		if ok && orgs[registrable(domain)] && begun < MaxIdentifiers {
+			begun++
+			v.lookups.beginWalk(domain)
+		}
+	}
+	return v
+}
+
+// beginAuthor starts the policy discovery of an author domain. A goroutine of its own
+// goes on as soon as the walk is over, if the domain's existence has to be looked up.
+func (v *Evaluation) beginAuthor(domain string) {
+	if v.authors[domain] != nil {
+		return
+	}
+	v.lookups.beginWalk(domain)
+	a := &author{done: make(chan struct{})}
+	v.authors[domain] = a
+	v.lookups.running.Go(func() {
+		defer close(a.done)
+		defer v.lookups.recovered(nil)
+		a.policy = v.lookups.discover(domain)
+	})
+}
+
+// Evaluate tells the result for one author domain (RFC 9989 sections 5.3.2 to
+// 5.3.6), of those that were given to Begin or another. It waits for what it needs, at
+// most until Begin's context is done: what is missing then counts as a DNS failure. After
+// Cancel only what was answered before is known.
+func (v *Evaluation) Evaluate(author string, s spf.Outcome, d []dkim.Outcome) Outcome {
+	domain, ok := normalize(author)
+	if !ok {
+		return Outcome{Result: PermError, Author: author, Err: notADomain(author)}
+	}
+	p := v.policyOf(domain)
+	o := p.outcome()
+	left := v.lookups.align(&o, p.walk, credentials(s, d))
+	switch {
+	case p.err != nil:
+		o.Result, o.Err = TempError, p.err
+	case o.Record == nil:
+		o.Result = None
+	case o.SPFAligned || o.DKIMAligned:
+		o.Result = Pass
+	case left != nil:
+		o.Result, o.Err = TempError, left
+	case p.existErr != nil:
+		o.Result, o.Err = TempError, p.existErr
+	default:
+		o.Result = Fail
+	}
+	return o
+}
+
+// policyOf waits for the policy discovery that Begin started, or does it now.
+func (v *Evaluation) policyOf(domain string) policy {
+	a := v.authors[domain]
+	if a == nil {
+		return v.lookups.discover(domain)
+	}
+	<-a.done // lookups end with the context, so this ends
+	v.lookups.raise()
+	return a.policy
+}
+
+// OrgDomain is Evaluator.OrgDomain with the lookups of this message.
+func (v *Evaluation) OrgDomain(domain string) (string, error) {
+	normal, ok := normalize(domain)
+	if !ok {
+		return "", notADomain(domain)
+	}
+	w := v.lookups.walk(normal)
+	if err := w.err(); err != nil {
+		return "", err
+	}
+	return w.org, nil
+}
+
+// Cancel stops what is under way and waits until nothing of the Evaluation is running. Idempotent.
+func (v *Evaluation) Cancel() { v.lookups.end() }
+
+func notADomain(text string) error {
+	if text == "" {
+		return errNoAuthor
+	}
+	return fmt.Errorf("dmarc: %q is not a domain name", printable(text))
+}

@@ -1,0 +1,181 @@
+package dmarc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"assay/auth/dns"
+)
+
+var errEnded = errors.New("dmarc: the evaluation has ended")
+
+// lookups asks each question of one message once, in a goroutine of its own.
+type lookups struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	resolver dns.Resolver
+
+	mu       sync.Mutex
+	ended    bool // nothing new begins
+	asked    map[dns.Question]*lookup
+	panicked *panicked
+
+	running sync.WaitGroup
+}
+
+// A lookup is one question and, once done is closed, its answer.
+type lookup struct {
+	domain string
+	done   chan struct{}
+	answer dns.Answer
+	node   node // of a TXT question
+	err    error
+}
+
+// A panicked is what the resolver panicked with in a goroutine of ours. It is
+// raised again where somebody waits, who can recover it.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("dmarc: panic: %v\n%s", p.value, p.stack) }
+
+func newLookups(ctx context.Context, r dns.Resolver) *lookups {
+	ctx, cancel := context.WithCancel(ctx)
+	return &lookups{ctx: ctx, cancel: cancel, resolver: r, asked: map[dns.Question]*lookup{}}
+}
+
+// begin starts what is to be known about a domain, unless it has begun: its
+// DMARC record for type TXT, its existence for type MX.
+func (l *lookups) begin(domain string, typ dns.Type) *lookup {
+	key := dns.Question{Name: domain, Type: typ}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := l.asked[key]; k != nil {
+		return k
+	}
+	k := &lookup{domain: domain, done: make(chan struct{})}
+	l.asked[key] = k
+	if l.ended {
+		k.fail(errEnded)
+		close(k.done)
+		return k
+	}
+	l.running.Go(func() {
+		defer close(k.done)
+		defer l.recovered(k)
+		k.resolve(l.ctx, l.resolver, typ)
+	})
+	return k
+}
+
+func (k *lookup) resolve(ctx context.Context, r dns.Resolver, typ dns.Type) {
+	if typ == dns.TypeTXT {
+		answer, err := r.Resolve(ctx, dns.Question{Name: "_dmarc." + k.domain, Type: typ})
+		k.node = readNode(k.domain, answer, err)
+		return
+	}
+	var err error
+	if k.answer, err = r.Resolve(ctx, dns.Question{Name: k.domain, Type: typ}); err != nil {
+		k.fail(err)
+	}
+}
+
+func (k *lookup) fail(err error) {
+	k.node = readNode(k.domain, dns.Answer{}, err)
+	k.err = fmt.Errorf("dmarc: %s: %w", k.domain, err)
+}
+
+// recovered is deferred by a goroutine, for a lookup or nil: it keeps a panic
+// for the one who waits.
+func (l *lookups) recovered(k *lookup) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	p, again := value.(*panicked)
+	if !again {
+		p = &panicked{value: value, stack: debug.Stack()}
+	}
+	if k != nil {
+		k.fail(p)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.panicked = p
+}
+
+// raise panics if a lookup has panicked.
+func (l *lookups) raise() {
+	l.mu.Lock()
+	p := l.panicked
+	l.mu.Unlock()
+	if p != nil {
+		panic(p)
+	}
+}
+
+// wait waits for the answer, at most until the context is done. What it
+// returns is not k when that is still under way.
+func (l *lookups) wait(k *lookup) *lookup {
+	select {
+	case <-k.done: // also when the context is done
+		return k
+	default:
+	}
+	select {
+	case <-k.done:
+		return k
+	case <-l.ctx.Done():
+		late := &lookup{domain: k.domain}
+		late.fail(context.Cause(l.ctx))
+		return late
+	}
+}
+
+// beginWalk asks for all names of a walk at once.
+func (l *lookups) beginWalk(domain string) {
+	for _, d := range walkDomains(domain) {
+		l.begin(d, dns.TypeTXT)
+	}
+}
+
+// walk begins a tree walk, unless it has begun, and waits for it. The result is that of
+// asking one name after the other, although all are asked at once.
+func (l *lookups) walk(domain string) *walk {
+	var pending [MaxQueries]*lookup
+	domains := walkDomains(domain)
+	for i, d := range domains {
+		pending[i] = l.begin(d, dns.TypeTXT)
+	}
+	nodes := make([]node, 0, len(domains))
+	for _, k := range pending[:len(domains)] {
+		n := l.wait(k).node
+		if nodes = append(nodes, n); n.stops() {
+			break
+		}
+	}
+	l.raise()
+	return newWalk(domain, nodes)
+}
+
+// exists tells whether a domain exists (RFC 9989 section 3.2.13: the answer to a query
+// of any type tells it).
+func (l *lookups) exists(domain string) (bool, error) {
+	k := l.wait(l.begin(domain, dns.TypeMX))
+	l.raise()
+	return !k.answer.NXDomain, k.err
+}
+
+// end stops everything that is under way and waits for it. Idempotent.
+func (l *lookups) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.cancel()
+	l.running.Wait()
+}
