@@ -1,0 +1,169 @@
+// Package iprev looks up the names of a client address and confirms them: the
+// iprev method of RFC 8601 (sections 2.7.3 and 3).
+//
+// Divergences from the RFC:
+//   - Each name is looked up in the family of the client's address only: the other
+//     family can't contain it.
+//   - permerror is also the result for a client without an IP address.
+package iprev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"assay/auth/dns"
+)
+
+// MaxNames bounds the PTR names that are confirmed; later ones are ignored
+// (RFC 8601 section 3, RFC 7208 section 4.6.4).
+const MaxNames = 10
+
+// A Result is a result of the iprev method (RFC 8601 section 2.7.3).
+type Result string
+
+// The results, as they are written in Authentication-Results.
+const (
+	Pass      Result = "pass"      // a PTR name has the address among its own
+	Fail      Result = "fail"      // there are PTR names, none has the address
+	TempError Result = "temperror" // DNS kept the lookup from a result; try later
+	PermError Result = "permerror" // there are no PTR names, or the client has no IP address
+)
+
+// An Outcome is all that the lookup found.
+type Outcome struct {
+	Result    Result
+	IP        netip.Addr // IPv4 where it was mapped to IPv6, without a zone
+	Names     []string   // the PTR names that are host names, at most MaxNames, in the order of the answer
+	Confirmed []string   // those of Names that have IP among their addresses
+	Err       error      // explains temperror and permerror only
+}
+
+var (
+	errNoAddress = errors.New("iprev: the client has no IP address")
+	errNoNames   = errors.New("iprev: the address has no PTR name")
+)
+
+// Lookup asks for the names of an address and then, all at once, for the
+// addresses of each name. It is temperror only if no name could be confirmed and an answer
+// is missing that could have. It returns when all answers are there.
+func Lookup(ctx context.Context, r dns.Resolver, ip netip.Addr) Outcome {
+	o := Outcome{IP: ip.Unmap().WithZone("")}
+	if !ip.IsValid() {
+		o.Result, o.Err = PermError, errNoAddress
+		return o
+	}
+	answer, err := r.Resolve(ctx, dns.Question{Name: dns.ReverseName(o.IP), Type: dns.TypePTR})
+	if err != nil {
+		o.Result, o.Err = TempError, fmt.Errorf("iprev: names of %s: %w", o.IP, err)
+		return o
+	}
+	if len(answer.Hosts) == 0 {
+		o.Result, o.Err = PermError, errNoNames
+		return o
+	}
+	o.Names = hostNames(answer.Hosts)
+	o.confirm(ctx, r)
+	return o
+}
+
+// confirm finds out which names have the address.
+func (o *Outcome) confirm(ctx context.Context, r dns.Resolver) {
+	answers := resolveAll(ctx, r, o.Names, o.family())
+	var failure error
+	for i, name := range o.Names {
+		switch a := &answers[i]; {
+		case a.err != nil && failure == nil:
+			failure = fmt.Errorf("iprev: addresses of %s: %w", name, a.err)
+		case a.err == nil && has(a.Addrs, o.IP):
+			o.Confirmed = append(o.Confirmed, name)
+		}
+	}
+	switch {
+	case len(o.Confirmed) > 0:
+		o.Result = Pass
+	case failure != nil:
+		o.Result, o.Err = TempError, failure
+	default:
+		o.Result = Fail
+	}
+}
+
+// family is the type of the records that can hold the address.
+func (o *Outcome) family() dns.Type {
+	if o.IP.Is4() {
+		return dns.TypeA
+	}
+	return dns.TypeAAAA
+}
+
+func has(addrs []netip.Addr, ip netip.Addr) bool {
+	return slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a.Unmap() == ip })
+}
+
+// A reply is an answer, an error, or what the resolver panicked with.
+type reply struct {
+	dns.Answer
+	err      error
+	panicked error
+}
+
+// recovered is deferred; the panic is kept with its stack.
+func (p *reply) recovered() {
+	if value := recover(); value != nil {
+		p.panicked = fmt.Errorf("iprev: panic: %v\n%s", value, debug.Stack())
+	}
+}
+
+// resolveAll asks for all names at once, waits, and raises a panic of the resolver
+// in the caller's goroutine.
+func resolveAll(ctx context.Context, r dns.Resolver, names []string, typ dns.Type) []reply {
+	replies := make([]reply, len(names))
+	var running sync.WaitGroup
+	for i, name := range names {
+		running.Go(func() {
+			defer replies[i].recovered()
+			replies[i].Answer, replies[i].err = r.Resolve(ctx, dns.Question{Name: name, Type: typ})
+		})
+	}
+	running.Wait()
+	for i := range replies {
+		if p := replies[i].panicked; p != nil {
+			panic(p)
+		}
+	}
+	return replies
+}
+
+// hostNames keeps the first MaxNames that are host names: the text of others,
+// which anybody may put into a reverse zone, reaches no log and no header.
+func hostNames(hosts []string) []string {
+	var names []string
+	for _, host := range hosts {
+		name, ok := dns.CanonicalName(host)
+		if ok && isHostName(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if len(names) == MaxNames {
+			break
+		}
+	}
+	return names
+}
+
+// isHostName tells whether a canonical name consists of letters, digits, "-"
+// and, as it is in use, "_", and is not an IPv4 address.
+func isHostName(name string) bool {
+	for i := range len(name) {
+		if !strings.Contains("abcdefghijklmnopqrstuvwxyz0123456789-_.", name[i:i+1]) {
+			return false
+		}
+	}
+	top := name[strings.LastIndexByte(name, '.')+1:]
+	return strings.Trim(top, "0123456789") != ""
+}
