@@ -1,0 +1,93 @@
+package auth
+
+import (
+	"net/netip"
+	"time"
+
+	"assay/auth/dkim"
+	"assay/auth/dmarc"
+	"assay/auth/iprev"
+	"assay/auth/message"
+	"assay/auth/spf"
+)
+
+// An Envelope is what SMTP said about one message.
+type Envelope struct {
+	IP          netip.Addr // the client; the zero Addr when it has none (a pipe, a unix socket)
+	Client      string     // the MTA's confirmed name of the client; "" for none
+	Helo        string     // as said; "" when HELO is missing
+	MailFrom    string     // without <> and ESMTP arguments; "" is the null sender
+	Rcpt        []string   // accepted or not: the milter isn't told
+	QueueID     string     // the MTA's {i}; "" when not known yet
+	AuthType    string     // {auth_type}: the SASL mechanism; "" without SMTP AUTH
+	AuthUser    string     // {auth_authen}: the SASL login
+	TLS         string     // {tls_version}; "" without TLS
+	Cipher      string     // {cipher}
+	CertSubject string     // {cert_subject} of the client's certificate; Postfix tells only one that it verified
+	CertIssuer  string     // {cert_issuer}
+	Daemon      string     // {daemon_name}
+	Hostname    string     // {j}: the MTA's own name
+}
+
+// An Exemption says why a message was not evaluated, only stamped.
+type Exemption string
+
+// The exemptions. The zero value is none: the message was evaluated.
+const (
+	SMTPAuth       Exemption = "SMTP AUTH"
+	TrustedNetwork Exemption = "trusted network"
+)
+
+// A Report is everything that is known about one message.
+type Report struct {
+	Envelope Envelope
+	Exempt   Exemption // not "": no method was evaluated
+
+	Authors  message.Authors
+	SPF      spf.Outcome
+	SPFHelo  *spf.Outcome    // nil unless the HELO name was checked on its own
+	DKIM     []dkim.Outcome  // one per DKIM-Signature field, in header order
+	Authored []dmarc.Outcome // DMARC, one per author domain; one permerror for a From that can't be read
+	DMARC    dmarc.Outcome   // the worst of Authored: it counts
+	IPRev    iprev.Outcome
+
+	Edits       []Edit // to be applied in this order
+	Disposition Disposition
+
+	Duration time.Duration // from the end of the header to the report
+	Queries  int           // DNS questions that were sent for this message
+	Hits     int           // DNS questions that the cache answered
+}
+
+// An Edit is one change to the header.
+type Edit struct {
+	Delete bool // the Index-th field of this name, from 1 at the top, goes
+	Index  int  // for an insertion: 0, above the MTA's own Received
+	Name   string
+	Value  string // of an insertion: folded with CRLF and white space, no leading space
+}
+
+// An Action is what happens to a message.
+type Action int
+
+// The actions, mildest first.
+const (
+	Accept Action = iota
+	Quarantine
+	TempFail
+	Reject
+)
+
+// String is the word of the configuration file: accept, quarantine, tempfail or reject.
+func (a Action) String() string {
+	return [...]string{"accept", "quarantine", "tempfail", "reject"}[a]
+}
+
+// A Disposition is what is done with a message and why.
+type Disposition struct {
+	Action Action
+	Code   int    // SMTP reply code, 550 or 451; 0 for Accept and Quarantine
+	Status string // enhanced status code (RFC 3463), "5.7.1"
+	Text   string // one line of printable ASCII for the reply, or the quarantine reason
+	Flag   bool   // of Quarantine: an Edit already flags the message, the MTA is to deliver it
+}

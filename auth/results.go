@@ -1,0 +1,248 @@
+package auth
+
+import (
+	"cmp"
+	"fmt"
+
+	"assay/auth/authres"
+	"assay/auth/dkim"
+	"assay/auth/dmarc"
+	"assay/auth/iprev"
+	"assay/auth/spf"
+)
+
+// results says in the RFC's style what was found, in the order of the design:
+// spf, dkim, dmarc, iprev.
+func (st Stamp) results(r *Report) authres.Results {
+	results := authres.Results{AuthServID: st.AuthServID}
+	if r.Exempt == SMTPAuth {
+		results.Results = []authres.Result{{Method: "auth", Value: "pass"}}
+	}
+	if r.Exempt != "" {
+		return results
+	}
+	results.Results = append(results.Results, st.spfResults(r)...)
+	results.Results = append(results.Results, dkimResults(r.DKIM)...)
+	results.Results = append(results.Results, dmarcResult(r), st.iprevResult(r.IPRev))
+	return results
+}
+
+func property(ptype, name, value string) authres.Property {
+	return authres.Property{Type: ptype, Name: name, Value: value}
+}
+
+// spfResults reports the MAIL FROM identity and, where it was checked, HELO's.
+func (st Stamp) spfResults(r *Report) []authres.Result {
+	results := []authres.Result{st.spfResult(r, &r.SPF)}
+	if r.SPFHelo != nil {
+		results = append(results, st.spfResult(r, r.SPFHelo))
+	}
+	return results
+}
+
+func (st Stamp) spfResult(r *Report, o *spf.Outcome) authres.Result {
+	result := authres.Result{Method: "spf", Value: string(o.Result), Comment: st.senderIP(r)}
+	switch {
+	case o.Identity == spf.Helo || r.Envelope.MailFrom == "":
+		if r.Envelope.Helo != "" {
+			result.Properties = append(result.Properties, property("smtp", "helo", r.Envelope.Helo))
+		}
+	case st.SPFFullAddress || o.Domain == "":
+		result.Properties = append(result.Properties, property("smtp", "mailfrom", r.Envelope.MailFrom))
+	default:
+		result.Properties = append(result.Properties, property("smtp", "mailfrom", o.Domain))
+	}
+	return result
+}
+
+// senderIP is the comment that tells the client's address.
+func (st Stamp) senderIP(r *Report) string {
+	switch {
+	case st.HideClientIP:
+		return ""
+	case !r.Envelope.IP.IsValid():
+		return "sender IP is not known"
+	}
+	return "sender IP is " + r.Envelope.IP.String()
+}
+
+func dkimResults(outcomes []dkim.Outcome) []authres.Result {
+	if len(outcomes) == 0 {
+		return []authres.Result{{Method: "dkim", Value: string(dkim.None), Comment: "message not signed"}}
+	}
+	shown := shownSignatures(outcomes)
+	var results []authres.Result
+	for _, o := range shown {
+		results = append(results, dkimResult(o, signatureLength(shown, o)))
+	}
+	if more := len(outcomes) - len(shown); more > 0 {
+		comment := fmt.Sprintf("%d more signatures not shown", more)
+		results = append(results, authres.Result{Method: "dkim", Value: string(dkim.Policy), Comment: comment})
+	}
+	return results
+}
+
+// maxShown bounds the signatures that did not pass and are written all the same. Those
+// that passed are bounded by dkim.Verifier.MaxSignatures.
+const maxShown = 20
+
+// shownSignatures keeps the order of the header.
+func shownSignatures(outcomes []dkim.Outcome) []dkim.Outcome {
+	var shown []dkim.Outcome
+	others := 0
+	for _, o := range outcomes {
+		if o.Result != dkim.Pass {
+			others++
+		}
+		if o.Result == dkim.Pass || others <= maxShown {
+			shown = append(shown, o)
+		}
+	}
+	return shown
+}
+
+// dkimResult writes the properties that are known; b is how much of the signature is shown.
+func dkimResult(o dkim.Outcome, b int) authres.Result {
+	result := authres.Result{Method: "dkim", Value: string(o.Result), Comment: o.Reason}
+	if o.Testing {
+		result.Comment += ", test key" // t=y: it counts for nothing (RFC 6376 section 3.6.1)
+	}
+	add := func(name, value string) {
+		if value != "" {
+			result.Properties = append(result.Properties, property("header", name, value))
+		}
+	}
+	add("d", o.Domain)
+	if o.Identity != "@"+o.Domain {
+		add("i", o.Identity)
+	}
+	add("s", o.Selector)
+	add("a", o.Algorithm)
+	add("b", o.Signature[:min(b, len(o.Signature))])
+	return result
+}
+
+// signatureLength is how many characters of b= tell this signature from the
+// others of the message: 8, or more when two begin alike (RFC 6008 section 4).
+func signatureLength(outcomes []dkim.Outcome, o dkim.Outcome) int {
+	length := 8
+	for _, other := range outcomes {
+		if other.Signature != o.Signature {
+			length = max(length, commonPrefix(other.Signature, o.Signature)+1)
+		}
+	}
+	return length
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// dmarcResult reports the worst result of the author domains.
+func dmarcResult(r *Report) authres.Result {
+	o := r.DMARC
+	result := authres.Result{Method: "dmarc", Value: string(o.Result), Comment: dmarcComment(r)}
+	if o.Author != "" {
+		result.Properties = append(result.Properties, property("header", "from", o.Author))
+	}
+	if o.Policy != "" {
+		result.Properties = append(result.Properties, property("policy", "dmarc", string(o.Policy)))
+	}
+	return result
+}
+
+func dmarcComment(r *Report) string {
+	switch {
+	case r.DMARC.Author == "" && len(r.Authors.List) > MaxAuthors:
+		return fmt.Sprintf("more than %d From domains", MaxAuthors)
+	case r.DMARC.Author == "" && r.Authors.Fields == 0:
+		return "no From field"
+	case r.DMARC.Author == "":
+		return "no usable From domain"
+	case bestGuess(r.DMARC):
+		return "bestguesspass"
+	case len(r.Authors.List) > 1:
+		return fmt.Sprintf("worst of %d From domains", len(r.Authors.List))
+	}
+	return ""
+}
+
+// bestGuess tells whether DMARC would have passed, had there been a record.
+func bestGuess(o dmarc.Outcome) bool {
+	return o.Result == dmarc.None && (o.SPFRelaxed || o.DKIMRelaxed)
+}
+
+// iprevResult tells the address and, in a comment, the name that was confirmed
+// or, failing that, the first that was claimed.
+func (st Stamp) iprevResult(o iprev.Outcome) authres.Result {
+	result := authres.Result{Method: "iprev", Value: string(o.Result)}
+	if st.HideClientIP || !o.IP.IsValid() {
+		return result
+	}
+	address := property("policy", "iprev", o.IP.String())
+	switch {
+	case len(o.Confirmed) > 0:
+		address.Comment = o.Confirmed[0]
+	case len(o.Names) > 0:
+		address.Comment = o.Names[0] + " not confirmed"
+	}
+	result.Properties = append(result.Properties, address)
+	return result
+}
+
+// microsoft says the same in the dialect of Microsoft 365: fewer properties, and the action.
+func (st Stamp) microsoft(r *Report) authres.Results {
+	if r.Exempt != "" {
+		return authres.Results{Results: []authres.Result{microsoftDMARC(r)}}
+	}
+	results := authres.Results{Results: st.spfResults(r)}
+	for _, result := range dkimResults(r.DKIM) {
+		domain := "none"
+		for _, p := range result.Properties {
+			if p.Name == "d" {
+				domain = p.Value
+			}
+		}
+		result.Properties = []authres.Property{property("header", "d", domain)}
+		results.Results = append(results.Results, result)
+	}
+	results.Results = append(results.Results, microsoftDMARC(r))
+	return results
+}
+
+func microsoftDMARC(r *Report) authres.Result {
+	o := r.DMARC
+	result := authres.Result{Method: "dmarc", Value: string(o.Result)}
+	from := cmp.Or(o.Author, "none")
+	switch {
+	case r.Exempt != "":
+		result.Value, result.Comment = "none", string(r.Exempt)+", not checked"
+		if len(r.Authors.List) > 0 {
+			from = r.Authors.List[0].Domain
+		}
+	case bestGuess(o):
+		result.Value = "bestguesspass"
+	}
+	result.Properties = []authres.Property{property("", "action", microsoftAction(r)), property("header", "from", from)}
+	return result
+}
+
+// microsoftAction is what is done about the DMARC result: oreject is a reject
+// that the sender asks for and that is not carried out.
+func microsoftAction(r *Report) string {
+	switch o := r.DMARC; {
+	case o.Result == dmarc.TempError || o.Result == dmarc.PermError:
+		return string(o.Result)
+	case o.Result != dmarc.Fail:
+		return "none"
+	case r.Disposition.Action == Reject || r.Disposition.Action == Quarantine:
+		return r.Disposition.Action.String()
+	case o.Policy == dmarc.PolicyReject:
+		return "oreject"
+	}
+	return "none"
+}

@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"context"
+	"net/netip"
+
+	"assay/auth/dns"
+	"assay/auth/iprev"
+	"assay/auth/spf"
+)
+
+// A Session is one SMTP session: the lookups that begin before a message does.
+// Its methods are called one at a time.
+type Session struct {
+	v      *Verifier
+	ctx    context.Context
+	cancel context.CancelFunc
+	dns    *dns.Counting // what is asked in this session
+	asked  int           // of its questions, those that earlier reports counted
+	hits   int
+	ip     netip.Addr
+	exempt bool
+
+	iprev *task[iprev.Outcome]
+	helo  *task[*spf.Outcome] // nil when the HELO name is not checked on its own
+	spf   *task[spf.Outcome]  // of the message under way; nil before MAIL FROM
+	check *Check              // of the message under way; nil before the end of its header
+}
+
+// Connect begins the lookups that need only the client's address: its PTR names.
+// The session's lookups end with ctx, at the latest.
+func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: &dns.Counting{Resolver: v.Resolver}}
+	if s.exempt = v.trusts(s.ip); !s.exempt {
+		s.iprev = startIn(s, func(ctx context.Context) iprev.Outcome {
+			return iprev.Lookup(ctx, s.dns, s.ip)
+		})
+	}
+	return s
+}
+
+// Helo begins the lookups that need the HELO name; it may be called again.
+func (s *Session) Helo(name string) {
+	s.helo.stop()
+	s.helo = nil
+	if s.exempt || !s.v.SPFHelo || name == "" {
+		return
+	}
+	query := spf.Query{IP: s.ip, Helo: name}
+	s.helo = startIn(s, func(ctx context.Context) *spf.Outcome {
+		outcome := s.spfChecker().CheckHelo(ctx, query)
+		return &outcome
+	})
+}
+
+// MailFrom begins a new message: its SPF lookups start. env holds what is known by then,
+// AuthType and AuthUser among it. An unfinished check of an earlier message is canceled.
+func (s *Session) MailFrom(env Envelope) {
+	s.endMessage()
+	if s.exemption(env) == "" {
+		s.startSPF(env)
+	}
+}
+
+func (s *Session) startSPF(env Envelope) {
+	query := spf.Query{IP: s.ip, Helo: env.Helo, MailFrom: env.MailFrom}
+	s.spf = startIn(s, func(ctx context.Context) spf.Outcome {
+		return s.spfChecker().CheckHost(ctx, query)
+	})
+}
+
+// Close stops what is still going on and waits for it. Idempotent.
+func (s *Session) Close() {
+	s.cancel()
+	s.endMessage()
+	s.helo.stop()
+	s.iprev.stop()
+}
+
+// endMessage stops what is going on for the message under way.
+func (s *Session) endMessage() {
+	if s.check != nil {
+		s.check.Cancel()
+	}
+	s.spf.stop()
+	s.spf = nil
+}
+
+// startIn starts a task that ends with the session and after the message timeout.
+func startIn[T any](s *Session, f func(context.Context) T) *task[T] {
+	return start(s.ctx, func(ctx context.Context) T {
+		ctx, cancel := context.WithTimeout(ctx, s.v.Timeout)
+		defer cancel()
+		return f(ctx)
+	})
+}
+
+// count says how many questions were sent, and how many the cache answered, since
+// the last call.
+func (s *Session) count() (queries, hits int) {
+	asked, found := s.dns.Queries(), s.dns.Hits()
+	queries, hits = asked-s.asked, found-s.hits
+	s.asked, s.hits = asked, found
+	return queries, hits
+}
+
+func (s *Session) spfChecker() *spf.Checker {
+	checker := s.v.SPF
+	checker.Resolver = s.dns
+	return &checker
+}
+
+// exemption says why a message is not to be evaluated; "" when it is.
+func (s *Session) exemption(env Envelope) Exemption {
+	switch {
+	case env.AuthUser != "" || env.AuthType != "":
+		return SMTPAuth
+	case s.exempt:
+		return TrustedNetwork
+	}
+	return ""
+}

@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// A task is one piece of work in a goroutine of its own.
+type task[T any] struct {
+	done     chan struct{}
+	value    T
+	panicked *Panic
+	cancel   context.CancelFunc
+}
+
+// A Panic is what a task's goroutine panicked with. It is raised again in the
+// goroutine that waits for the task, which can recover it: a panic in a
+// goroutine of its own would end the process.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+func (p *Panic) Error() string { return fmt.Sprintf("auth: %v\n%s", p.Value, p.Stack) }
+
+// start begins f; canceling the task ends the context that f gets.
+func start[T any](ctx context.Context, f func(context.Context) T) *task[T] {
+	ctx, cancel := context.WithCancel(ctx)
+	t := &task[T]{done: make(chan struct{}), cancel: cancel}
+	go func() {
+		defer close(t.done)
+		defer cancel()
+		defer func() {
+			if v := recover(); v != nil {
+				t.panicked = &Panic{Value: v, Stack: debug.Stack()}
+			}
+		}()
+		t.value = f(ctx)
+	}()
+	return t
+}
+
+// done makes a task that has ended.
+func done[T any](value T) *task[T] {
+	t := &task[T]{done: make(chan struct{}), value: value, cancel: func() {}}
+	close(t.done)
+	return t
+}
+
+// wait returns what f returned, or panics as f did.
+func (t *task[T]) wait() T {
+	<-t.done
+	if t.panicked != nil {
+		panic(t.panicked)
+	}
+	return t.value
+}
+
+// stop cancels f and waits for its end. A nil task has ended.
+func (t *task[T]) stop() {
+	if t != nil {
+		t.cancel()
+		<-t.done
+	}
+}

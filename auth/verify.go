@@ -1,0 +1,192 @@
+// Package auth checks one message by every method, in parallel, and says what
+// is to be stamped and done.
+//
+// A message goes through Connect, Helo, MailFrom, Begin, Write and Finish, each
+// called as soon as the MTA has told what it needs; each begins the lookups
+// that have become possible, and only Finish waits for them.
+//
+// Divergences from the RFC: none of its own.
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"assay/auth/dkim"
+	"assay/auth/dmarc"
+	"assay/auth/dns"
+	"assay/auth/message"
+	"assay/auth/spf"
+)
+
+// MaxAuthors bounds the author domains that are evaluated for one message
+// (RFC 9989 section 11.5); with more of them DMARC is permerror at best.
+const MaxAuthors = 5
+
+// A Verifier checks messages. It is safe for concurrent use; its fields are
+// not changed once it is in use.
+type Verifier struct {
+	Resolver dns.Resolver
+	SPF      spf.Checker // Resolver is set from the field above, also in the next two
+	DKIM     dkim.Verifier
+	DMARC    dmarc.Evaluator
+
+	SPFHelo bool           // check the HELO name on its own as well
+	Trusted []netip.Prefix // our own hosts and users: not evaluated, only stamped
+	Timeout time.Duration  // how long lookups may take from when their input is known
+	Stamp   Stamp
+	Policy  Policy
+}
+
+// trusts tells whether the client is one of our own.
+func (v *Verifier) trusts(ip netip.Addr) bool {
+	for _, p := range v.Trusted {
+		if p.Contains(ip.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// A Check is the check of one message. Write, Finish and Cancel are called one
+// at a time; after Finish or Cancel nothing of it is running any more.
+type Check struct {
+	s       *Session
+	cancel  context.CancelFunc
+	header  message.Header
+	authors message.Authors
+	began   time.Time
+	ended   bool
+	report  Report
+
+	dkim  *dkim.Verification // nil for an exempt message
+	dmarc *dmarc.Evaluation  // nil for an exempt message
+}
+
+// Begin starts the check of a message whose header is complete. env.IP, env.Helo, env.MailFrom
+// and env.Auth* are those that Connect, Helo and MailFrom were given.
+func (s *Session) Begin(env Envelope, h message.Header) *Check {
+	ctx, cancel := context.WithTimeout(s.ctx, s.v.Timeout)
+	c := &Check{s: s, cancel: cancel, header: h, began: time.Now()}
+	c.report = Report{Envelope: env, Exempt: s.exemption(env), Authors: message.AuthorsOf(h)}
+	if s.check = c; c.report.Exempt == "" {
+		c.evaluate(ctx)
+	}
+	return c
+}
+
+// evaluate starts DKIM and DMARC: keys, policies and Organizational Domains are
+// asked for all at once.
+func (c *Check) evaluate(ctx context.Context) {
+	if c.s.spf == nil { // no MailFrom came before, or it was for an exempt message
+		c.s.startSPF(c.report.Envelope)
+	}
+	authors := c.authorDomains()
+
+	verifier := c.s.v.DKIM
+	verifier.Resolver = c.s.dns
+	c.dkim = verifier.Begin(ctx, c.header, authors...)
+
+	evaluator := c.s.v.DMARC
+	evaluator.Resolver = c.s.dns
+	identifiers := c.dkim.Domains()
+	if domain := spfDomain(c.report.Envelope); domain != "" {
+		identifiers = append(identifiers, domain)
+	}
+	c.dmarc = evaluator.Begin(ctx, authors, identifiers)
+}
+
+// spfDomain is the domain that SPF authenticates, when it does.
+func spfDomain(env Envelope) string {
+	if env.MailFrom == "" {
+		return env.Helo
+	}
+	domain, _ := message.DomainOf(env.MailFrom)
+	return domain
+}
+
+// authorDomains lists the author domains that are evaluated.
+func (c *Check) authorDomains() []string {
+	var domains []string
+	for _, a := range c.report.Authors.List[:min(len(c.report.Authors.List), MaxAuthors)] {
+		domains = append(domains, a.Domain)
+	}
+	return domains
+}
+
+// WantsBody is false when nothing depends on the rest of the body: the caller may skip it.
+func (c *Check) WantsBody() bool { return !c.ended && c.dkim != nil && c.dkim.WantsBody() }
+
+// Write takes the next piece of the body, CRLF line ends, dots not stuffed.
+// It never fails and does not keep p.
+func (c *Check) Write(p []byte) (int, error) {
+	if c.dkim != nil && !c.ended {
+		return c.dkim.Write(p)
+	}
+	return len(p), nil
+}
+
+// Finish waits for the results, at most until the message's deadline, and reports.
+// It panics with what a method's code panicked with; then nothing is running any more either.
+func (c *Check) Finish() *Report {
+	defer c.Cancel()
+	r := &c.report
+	if r.Exempt == "" {
+		c.gather()
+	}
+	r.Disposition = c.s.v.Policy.decide(r)
+	r.Edits = c.s.v.Stamp.edits(r, c.header)
+	r.Duration = time.Since(c.began)
+	r.Queries, r.Hits = c.s.count()
+	return r
+}
+
+// gather collects the results of all methods.
+func (c *Check) gather() {
+	r, s := &c.report, c.s
+	r.DKIM = c.dkim.Finish()
+	r.SPF = s.spf.wait()
+	if s.helo != nil {
+		r.SPFHelo = s.helo.wait()
+	}
+	r.IPRev = s.iprev.wait()
+	for _, author := range c.authorDomains() {
+		r.Authored = append(r.Authored, c.dmarc.Evaluate(author, r.SPF, r.DKIM))
+	}
+	if err := unreadable(r.Authors); err != nil {
+		r.Authored = append(r.Authored, dmarc.Outcome{Result: dmarc.PermError, Err: err})
+	}
+	r.DMARC = dmarc.Worst(r.Authored)
+}
+
+// unreadable says why DMARC can't pass, whatever the author domains that were
+// evaluated give (RFC 9989 section 11.5).
+func unreadable(a message.Authors) error {
+	switch {
+	case a.Err != nil:
+		return a.Err
+	case len(a.List) > MaxAuthors:
+		return errTooManyAuthors
+	}
+	return nil
+}
+
+var errTooManyAuthors = errors.New("auth: more From domains than are evaluated")
+
+// Cancel ends the check without a report and waits for it. Idempotent; a no-op after Finish.
+func (c *Check) Cancel() {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	c.s.check = nil
+	c.cancel()
+	if c.dkim != nil {
+		c.dkim.Cancel()
+	}
+	if c.dmarc != nil {
+		c.dmarc.Cancel()
+	}
+}
