@@ -1,0 +1,90 @@
+package milter
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// The waits after an Accept that failed: doubled each time.
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+)
+
+// accept serves one listener until it is closed. A process or a system short of
+// descriptors or memory fails to accept for some time; that is waited out.
+func (s *Server) accept(ln net.Listener) error {
+	defer ln.Close()
+	if !s.listen(ln) {
+		return nil
+	}
+	pause := minPause
+	for {
+		raw, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = minPause
+			if !s.admit(raw) {
+				_ = raw.Close() // never served
+				return nil
+			}
+		case s.closed():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			s.Log.Error("milter: listener closed", "address", ln.Addr().String(), "error", err)
+			return err
+		default:
+			if pause == minPause {
+				s.Log.Warn("milter: can't accept connections", "address", ln.Addr().String(), "error", err)
+			}
+			s.pause(pause)
+			pause = min(2*pause, maxPause)
+		}
+	}
+}
+
+// listen makes the listener one that stop closes. It is false when the server is
+// stopping.
+func (s *Server) listen(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	s.listeners[ln] = true
+	return true
+}
+
+// admit waits for a free slot and serves the connection. It is false when the
+// server is stopping.
+func (s *Server) admit(raw net.Conn) bool {
+	select {
+	case s.slots <- struct{}{}:
+		s.full.Store(false)
+	default:
+		if !s.full.Swap(true) {
+			s.Log.Warn("milter: session limit reached, connections wait", "max_sessions", s.MaxSessions)
+		}
+		select {
+		case s.slots <- struct{}{}:
+		case <-s.stopping:
+			return false
+		}
+	}
+	if !s.start(raw) {
+		<-s.slots
+		return false
+	}
+	return true
+}
+
+// pause waits, but not longer than the server runs.
+func (s *Server) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.stopping:
+	}
+}

@@ -1,0 +1,187 @@
+package milter
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-milter"
+
+	"assay/auth"
+)
+
+// An answer is all that is said at the end of a message. It is complete before
+// any of it is sent: edits take effect at once, even when no reply follows.
+type answer struct {
+	edits      []auth.Edit
+	space      string // in front of an inserted value
+	quarantine string // the reason; "" for none
+	reply      milter.Response
+}
+
+func accepted() answer { return answer{reply: milter.RespAccept} }
+
+// answer waits for the results of the message, logs them and says what to do.
+func (s *session) answer() answer {
+	switch {
+	case !s.msg.active:
+		return accepted() // a message without MAIL FROM: not for us
+	case s.msg.panicked:
+		return accepted() // replaced by the caller
+	case s.msg.tooLarge():
+		return s.refuse()
+	}
+	report := s.finish()
+	answer := s.answerTo(report)
+	s.logReport(report)
+	return answer
+}
+
+// finish waits for the report.
+func (s *session) finish() *auth.Report {
+	stop := s.conn.reportProgress()
+	defer stop()
+	return s.msg.check.Finish()
+}
+
+// answerTo is the answer that a report asks for, as far as the MTA can do it.
+func (s *session) answerTo(r *auth.Report) answer {
+	a := answer{reply: reply(r.Disposition)}
+	if s.conn.inUse.protocol&milter.OptHeaderLeadingSpace != 0 {
+		a.space = " "
+	}
+	for _, e := range r.Edits {
+		if s.can(neededFor(e)) {
+			checkEdit(e)
+			a.edits = append(a.edits, e)
+		}
+	}
+	d := r.Disposition
+	if d.Action == auth.Quarantine && !d.Flag && s.can(milter.OptQuarantine) {
+		a.quarantine = line(d.Text, "quarantined")
+	}
+	return a
+}
+
+func neededFor(e auth.Edit) milter.OptAction {
+	if e.Delete {
+		return milter.OptChangeHeader
+	}
+	return milter.OptAddHeader
+}
+
+// can tells whether the MTA lets the milter do it; if not, that is logged, once.
+func (s *session) can(action milter.OptAction) bool {
+	if s.conn.inUse.actions&action != 0 {
+		return true
+	}
+	if _, logged := s.server.lacking.LoadOrStore(action, true); !logged {
+		names := map[milter.OptAction]string{
+			milter.OptAddHeader:    "insert header fields",
+			milter.OptChangeHeader: "remove header fields",
+			milter.OptQuarantine:   "quarantine messages",
+		}
+		s.server.Log.Warn("milter: the MTA does not let this milter " + names[action] + "; it goes on without")
+	}
+	return false
+}
+
+// checkEdit panics if a text would end its field, and with it all that guards
+// the rest of the header: authres must not let that through.
+func checkEdit(e auth.Edit) {
+	rest := strings.ReplaceAll(strings.ReplaceAll(e.Value, "\r\n ", ""), "\r\n\t", "")
+	if e.Name == "" || strings.ContainsAny(e.Name, "\x00\r\n: ") || strings.ContainsAny(rest, "\x00\r\n") {
+		panic(fmt.Sprintf("milter: the field %q can't be sent", e.Name))
+	}
+}
+
+// send sends the answer except for the reply, which the library sends. Nothing fails
+// here: the connection collects packets.
+func (a answer) send(m *milter.Modifier) milter.Response {
+	for _, e := range a.edits {
+		if e.Delete {
+			_ = m.ChangeHeader(e.Index, e.Name, "")
+		} else {
+			_ = m.InsertHeader(e.Index, e.Name, a.space+e.Value)
+		}
+	}
+	if a.quarantine != "" {
+		_ = m.Quarantine(a.quarantine)
+	}
+	return a.reply
+}
+
+// reply is the reply for a disposition.
+func reply(d auth.Disposition) milter.Response {
+	switch d.Action {
+	case auth.Reject:
+		return smtpReply('5', 550, d, "message rejected")
+	case auth.TempFail:
+		return smtpReply('4', 451, d, "try again later")
+	}
+	return milter.RespAccept
+}
+
+// smtpReply makes a reply of the class. A code of another class would be a
+// configuration error to Postfix; 421 would end the SMTP session.
+func smtpReply(class byte, code int, d auth.Disposition, text string) milter.Response {
+	if d.Code/100 == int(class-'0') && d.Code != 421 {
+		code = d.Code
+	}
+	status := d.Status
+	if !validStatus(status, class) {
+		status = string(class) + ".7.1"
+	}
+	text = line(d.Text, text)
+	text = strings.ReplaceAll(text, "%", "%%") // the MTAs expand it
+	return milter.NewResponseStr(byte(milter.ActReplyCode), fmt.Sprintf("%d %s %s", code, status, text))
+}
+
+// validStatus tells whether s is an enhanced status code of the class (RFC 3463
+// section 2).
+func validStatus(s string, class byte) bool {
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 || parts[0] != string(class) {
+		return false
+	}
+	for _, p := range parts[1:] {
+		if len(p) < 1 || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// maxLine bounds a text, so that its reply fits in an SMTP line (RFC 5321
+// section 4.5.3.1.5).
+const maxLine = 400
+
+// line makes text fit for one line of a reply; without text it is the other one.
+func line(text, otherwise string) string {
+	clean := strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), maxLine)]))
+	if clean == "" {
+		return otherwise
+	}
+	return clean
+}
+
+// refuse rejects a message whose header is too large to be looked at.
+func (s *session) refuse() answer {
+	d := auth.Disposition{Action: auth.Reject, Code: 552, Status: "5.3.4", Text: "message header too large"}
+	s.logUnchecked(d)
+	return answer{reply: reply(d)}
+}
+
+// internalError is the answer for a message that met a panic.
+func (s *session) internalError() answer {
+	d := auth.Disposition{}
+	if auth.Action(s.server.onError.Load()) == auth.TempFail {
+		d = auth.Disposition{Action: auth.TempFail, Code: 451, Status: "4.3.0", Text: "internal error, try again later"}
+	}
+	s.logUnchecked(d)
+	return answer{reply: reply(d)}
+}

@@ -1,0 +1,43 @@
+package milter
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// FuzzSession sends any bytes as an MTA's stream. The session ends with the
+// stream, and nothing of it stays.
+func FuzzSession(f *testing.F) {
+	offer := string(packet('O', offering(6, offeredActions, offeredProtocol)))
+	replying := string(packet('O', offering(6, offeredActions, 0)))
+	connect := string(packet('C', cstrings("m.example")+"4\x00\x19"+cstrings("192.0.2.1")))
+	macros := string(packet('D', "C"+cstrings("j", "mx", "{client_addr}", "IPv6:::1", "odd")))
+	mail := string(packet('M', cstrings("<a@example.com>", "SIZE=1"))) + string(packet('R', cstrings("<b@example.com>")))
+	header := string(packet('L', cstrings("From", " a@example.com\n x"))) + string(packet('N', ""))
+	body := string(packet('B', "hello\r\n")) + string(packet('E', ""))
+	f.Add("")
+	f.Add(offer)
+	f.Add(offer + macros + connect + mail + header + body + mail + header + body + string(packet('Q', "")))
+	f.Add(replying + connect + string(packet('H', cstrings("x"))) + mail + string(packet('A', "")) + header + body)
+	f.Add(replying + connect + mail + string(packet('H', "x")) + header + connect + body + body)
+	f.Add(offer + string(packet('U', "x")) + string(packet('T', "")) + string(packet('L', "a\x00b\x00c\x00")))
+	f.Add(offer + string(packet('D', "")))
+	f.Add(offer + "\xff\xff\xff\xff")
+	f.Fuzz(func(t *testing.T, stream string) {
+		v := &fake{}
+		d := newDaemon(v)
+		ours, theirs := net.Pipe()
+		d.slots <- struct{}{}
+		d.Server.start(ours)
+		_ = theirs.SetDeadline(time.Now().Add(10 * time.Second))
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		_, _ = io.WriteString(theirs, stream)
+		_ = theirs.Close()
+		d.running.Wait()
+		if !v.ended() || d.Panics() != 0 || len(d.slots) != 0 {
+			t.Errorf("%d panics, calls:\n%s", d.Panics(), v.history())
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package milter
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"assay/auth"
+	"assay/auth/dkim"
+)
+
+// maxLogged bounds what a sender's text takes in a log line, in bytes; the
+// handler quotes it.
+const maxLogged = 255
+
+func clip(text string) string { return text[:min(len(text), maxLogged)] }
+
+// envelopeAttrs begins every line about a message.
+func (s *session) envelopeAttrs() []slog.Attr {
+	client := ""
+	if s.env.IP.IsValid() {
+		client = s.env.IP.String()
+	}
+	return []slog.Attr{
+		slog.String("queue_id", clip(s.env.QueueID)),
+		slog.String("client", client),
+		slog.String("helo", clip(s.env.Helo)),
+		slog.String("mail_from", clip(s.env.MailFrom)),
+	}
+}
+
+// logReport writes the line of a message that was checked.
+func (s *session) logReport(r *auth.Report) {
+	attrs := append(s.envelopeAttrs(),
+		slog.String("from", authors(r)),
+		slog.String("spf", string(r.SPF.Result)),
+		slog.String("dkim", signatures(r)),
+		slog.String("dmarc", string(r.DMARC.Result)),
+		slog.String("iprev", string(r.IPRev.Result)),
+	)
+	if r.Exempt != "" {
+		attrs = append(attrs, slog.String("exempt", string(r.Exempt)))
+	}
+	attrs = append(attrs,
+		slog.String("disposition", r.Disposition.Action.String()),
+		slog.Duration("duration", r.Duration.Round(time.Microsecond)),
+		slog.Int("dns_queries", r.Queries),
+		slog.Int("dns_hits", r.Hits),
+	)
+	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+}
+
+// logUnchecked writes the line of a message for which there is no report.
+func (s *session) logUnchecked(d auth.Disposition) {
+	attrs := append(s.envelopeAttrs(),
+		slog.String("disposition", d.Action.String()),
+		slog.String("text", d.Text),
+		slog.Duration("duration", time.Since(s.msg.began).Round(time.Microsecond)),
+	)
+	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+}
+
+// logAborted notes a message that the client did not finish.
+func (s *session) logAborted() {
+	s.server.Log.LogAttrs(context.Background(), slog.LevelDebug, "message aborted", s.envelopeAttrs()...)
+}
+
+// authors lists the author domains.
+func authors(r *auth.Report) string {
+	var domains []string
+	for _, a := range r.Authors.List[:min(len(r.Authors.List), auth.MaxAuthors)] {
+		domains = append(domains, a.Domain)
+	}
+	return clip(strings.Join(domains, ","))
+}
+
+// signatures lists the results of the signatures, in header order.
+func signatures(r *auth.Report) string {
+	if len(r.DKIM) == 0 && r.Exempt == "" {
+		return string(dkim.None)
+	}
+	var results []string
+	for _, o := range r.DKIM {
+		results = append(results, string(o.Result))
+	}
+	return clip(strings.Join(results, ","))
+}

@@ -1,0 +1,74 @@
+package milter
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/emersion/go-milter"
+)
+
+// Packets are a length of 4 bytes, a command and its data; the length counts
+// the command.
+const (
+	lengthSize = 4
+	minPacket  = lengthSize + 1
+	// maxPacket bounds a packet from the MTA. Body chunks, the largest ones, have
+	// at most 65,535 bytes, because no more is asked for (SMFIP_MDS_*).
+	maxPacket = lengthSize + 1<<17
+)
+
+const (
+	codeUnknown  = milter.Code('U') // an SMTP command that the MTA doesn't know
+	codeProgress = 'p'              // ours: still at work
+)
+
+var (
+	errPacketSize = errors.New("milter: packet length out of range")
+	errNoOffer    = errors.New("milter: the session does not begin with a valid SMFIC_OPTNEG")
+	errMalformed  = errors.New("milter: malformed packet")
+)
+
+// packetSize reads the length at the start of b, and adds its own 4 bytes.
+func packetSize(b []byte) (int, error) {
+	n := binary.BigEndian.Uint32(b)
+	if n == 0 || n > maxPacket-lengthSize {
+		return 0, fmt.Errorf("%w: %d", errPacketSize, n)
+	}
+	return lengthSize + int(n), nil
+}
+
+// code is the command of a whole packet.
+func code(packet []byte) milter.Code { return milter.Code(packet[lengthSize]) }
+
+// data is what follows the command of a whole packet.
+func data(packet []byte) []byte { return packet[minPacket:] }
+
+// clientAddress is the address in the data of a connect packet: the client's
+// name, a family and, unless the family is unknown, a port and the address.
+// It is "" for a client without an IP address.
+func clientAddress(data []byte) (string, error) {
+	_, rest, ok := bytes.Cut(data, []byte{0})
+	if !ok || len(rest) == 0 {
+		return "", fmt.Errorf("%w: connect", errMalformed)
+	}
+	family, rest := milter.ProtoFamily(rest[0]), rest[1:]
+	if family != milter.FamilyInet && family != milter.FamilyInet6 {
+		return "", nil
+	}
+	if len(rest) < 2 {
+		return "", fmt.Errorf("%w: connect without port", errMalformed)
+	}
+	address, _, _ := bytes.Cut(rest[2:], []byte{0})
+	return string(address), nil
+}
+
+// checkField checks the data of a header packet: a name and a value. The library
+// ignores others, and a message must not be judged without one of its fields.
+func checkField(data []byte) error {
+	if len(data) == 0 || data[0] == 0 || data[len(data)-1] != 0 || bytes.Count(data, []byte{0}) != 2 {
+		return fmt.Errorf("%w: header field", errMalformed)
+	}
+	return nil
+}

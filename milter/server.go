@@ -1,0 +1,266 @@
+// Package milter serves the milter protocol to Postfix and Sendmail: it turns
+// one connection of an MTA into the calls of auth.Session and auth.Check, and a
+// report into header edits and a reply.
+//
+// An MTA opens one connection for each SMTP session. Nothing is decided before the
+// end of a message, and what is known about the client holds for all messages of
+// its session, whatever became of the earlier ones.
+//
+// Divergences from the RFC: none; milter is no RFC. Where libmilter, Postfix and
+// Sendmail differ, the code says so.
+package milter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emersion/go-milter"
+
+	"assay/auth"
+)
+
+// Defaults of Server.
+const (
+	DefaultMaxSessions = 2000
+	DefaultIdleTimeout = 2 * time.Hour
+)
+
+// ErrServerClosed is returned by Serve when Shutdown or Close was called before.
+var ErrServerClosed = errors.New("milter: server closed")
+
+// A Server serves MTAs. Its fields are not changed once it is in use; its
+// methods are safe for concurrent use.
+type Server struct {
+	// Verifier checks the messages until SetVerifier replaces it.
+	Verifier *auth.Verifier
+
+	// OnError is what a panic does to its message until SetOnError replaces it:
+	// auth.Accept lets it through unchanged, auth.TempFail asks for it again.
+	OnError auth.Action
+
+	// MaxSessions bounds the connections that are served at a time; 0 means
+	// DefaultMaxSessions. Further ones are not refused, since an MTA would then
+	// apply its default action to a whole SMTP session: they wait until another
+	// one ends or the MTA gives up (Postfix: milter_command_timeout).
+	MaxSessions int
+
+	// IdleTimeout is the longest wait for the MTA's next packet; 0 means
+	// DefaultIdleTimeout. It must be longer than an SMTP client may be silent (Postfix:
+	// smtpd_timeout, Sendmail: Timeout.command), as the MTA is silent with it.
+	IdleTimeout time.Duration
+
+	// Log gets a line at Info for each message; nil means slog.Default().
+	Log *slog.Logger
+
+	once     sync.Once
+	verifier atomic.Pointer[verifier]
+	onError  atomic.Int64
+	panics   atomic.Int64
+	full     atomic.Bool // the limit is reached, and it was logged
+	lacking  sync.Map    // what an MTA did not offer, and it was logged
+	buffers  sync.Pool
+
+	slots    chan struct{}
+	stopping chan struct{}
+
+	mu        sync.Mutex
+	stopped   bool
+	listeners map[net.Listener]bool
+	conns     map[*conn]context.CancelFunc
+	running   sync.WaitGroup
+}
+
+// prepare makes the zero value usable.
+func (s *Server) prepare() {
+	s.once.Do(func() {
+		if s.MaxSessions <= 0 {
+			s.MaxSessions = DefaultMaxSessions
+		}
+		if s.IdleTimeout <= 0 {
+			s.IdleTimeout = DefaultIdleTimeout
+		}
+		if s.Log == nil {
+			s.Log = slog.Default()
+		}
+		s.slots = make(chan struct{}, s.MaxSessions)
+		s.stopping = make(chan struct{})
+		s.listeners = map[net.Listener]bool{}
+		s.conns = map[*conn]context.CancelFunc{}
+		s.onError.Store(int64(s.OnError))
+		s.use(verifierOf{s.Verifier})
+	})
+}
+
+func (s *Server) use(v verifier) { s.verifier.Store(&v) }
+
+// SetVerifier replaces the verifier. Messages under way keep the one that they
+// began with, the next message of each session gets the new one.
+func (s *Server) SetVerifier(v *auth.Verifier) {
+	s.prepare()
+	s.use(verifierOf{v})
+}
+
+// SetOnError replaces OnError.
+func (s *Server) SetOnError(a auth.Action) {
+	s.prepare()
+	s.onError.Store(int64(a))
+}
+
+// Panics is how many panics were turned into OnError since the start.
+func (s *Server) Panics() int64 { return s.panics.Load() }
+
+// Sessions is how many connections are being served.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Serve serves the connections of all listeners, which it closes in the end. It
+// returns ErrServerClosed after Shutdown or Close. Errors of Accept are waited out;
+// only when every listener has been closed by somebody else it returns that error.
+func (s *Server) Serve(listeners ...net.Listener) error {
+	s.prepare()
+	errs := make([]error, len(listeners))
+	var loops sync.WaitGroup
+	for i, ln := range listeners {
+		loops.Go(func() { errs[i] = s.accept(ln) })
+	}
+	loops.Wait()
+	if s.closed() {
+		return ErrServerClosed
+	}
+	return errors.Join(errs...)
+}
+
+// Shutdown stops accepting, closes the sessions that have no message under way,
+// and waits for the others, each of which is closed when its message is answered.
+// When ctx ends first it closes them all and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	for _, c := range s.stop() {
+		c.drain()
+	}
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		s.Close()
+		return ctx.Err()
+	}
+}
+
+// Close stops accepting and closes all connections at once. The MTAs apply their
+// default action to the messages under way. It does not wait for the sessions to end.
+func (s *Server) Close() {
+	s.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c, cancel := range s.conns {
+		cancel()
+		c.kill()
+	}
+}
+
+// stop ends accepting, and lists the connections there are.
+func (s *Server) stop() []*conn {
+	s.prepare()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stopping)
+	}
+	for ln := range s.listeners {
+		_ = ln.Close() // the listener has no use for what it could not do
+	}
+	var conns []*conn
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func (s *Server) closed() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// start serves a connection in a goroutine of its own. It is false when the
+// server is stopping.
+func (s *Server) start(raw net.Conn) bool {
+	c := newConn(raw, s.IdleTimeout, &s.buffers, s.Log)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		cancel()
+		return false
+	}
+	s.conns[c] = cancel
+	s.running.Go(func() {
+		defer s.end(c)
+		s.serve(ctx, c)
+	})
+	return true
+}
+
+func (s *Server) end(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[c]()
+	delete(s.conns, c)
+	<-s.slots
+}
+
+// serve serves one connection until its end. The library gets a server of its own
+// for each: it would replace the session after a message that is not just
+// accepted, and it would ask every MTA for the same.
+func (s *Server) serve(ctx context.Context, c *conn) {
+	defer c.Close()
+	offered, err := c.offer()
+	if err != nil {
+		c.explain(err)
+		return
+	}
+	c.inUse = offered.accept()
+	sess := &session{server: s, conn: c, ctx: ctx}
+	defer sess.close()
+	library := milter.Server{
+		NewMilter: func() milter.Milter { return sess },
+		Actions:   c.inUse.actions,
+		Protocol:  c.inUse.protocol,
+		SymList:   macrosOf(),
+	}
+	_ = library.Serve(&single{c: c}) // ends as soon as the library has the connection
+	<-c.done
+}
+
+// A single is a listener with one connection.
+type single struct{ c net.Conn }
+
+func (l *single) Accept() (net.Conn, error) {
+	if l.c == nil {
+		return nil, io.EOF
+	}
+	c := l.c
+	l.c = nil
+	return c, nil
+}
+
+func (l *single) Close() error   { return nil }
+func (l *single) Addr() net.Addr { return &net.UnixAddr{} }
