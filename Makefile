@@ -1,0 +1,46 @@
+# demo and test need root on Debian: they install and start mail servers of their own.
+
+GO ?= go
+FUZZTIME ?= 20s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Patterns like ./... leave testdata out, so its packages are named.
+PACKAGES = ./... $(addprefix ./,$(sort $(dir $(wildcard testdata/*/*.go))))
+ROOT := $(filter 0,$(shell id -u))
+
+.PHONY: build run demo test bench fuzz lint clean
+
+build:
+	$(GO) build -o bin/assay ./cmd/assay
+
+run: build
+	bin/assay serve
+
+demo: build
+	testdata/setup demo
+	$(GO) run ./testdata/demo -assay bin/assay
+
+# As root nothing may be skipped for want of a tool.
+test: export ASSAY_REQUIRE_TOOLS ?= $(if $(ROOT),1)
+test:
+	$(if $(ROOT),testdata/setup test)
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	$(GO) vet $(PACKAGES)
+	$(GO) test -race -shuffle=on -timeout 5m $(PACKAGES)
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+fuzz:
+	@set -e; for pkg in $$($(GO) list $(PACKAGES)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+lint:
+	$(GO) vet $(PACKAGES)
+	$(GO) run $(STATICCHECK) $(PACKAGES)
+
+clean:
+	rm -rf bin

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"assay/auth/dns/dnstest"
+	"assay/auth/message"
+	"assay/testdata/milterclient"
+)
+
+// The zone of the benchmarks: everything passes.
+const benchZone = `
+1.2.0.192.in-addr.arpa. IN PTR mail.example.org.
+mail.example.org. IN A 192.0.2.1
+example.org. IN TXT "v=spf1 include:spf.example.org -all"
+spf.example.org. IN TXT "v=spf1 ip4:192.0.2.0/24 -all"
+_dmarc.example.org. IN TXT "v=DMARC1; p=reject"
+sel._domainkey.example.org. IN TXT "v=DKIM1; k=rsa; p={{rsa}}"
+ed._domainkey.example.org. IN TXT "v=DKIM1; k=ed25519; p={{ed25519}}"
+`
+
+// benchMessage makes a message with a body of this many bytes and a signature per line.
+func benchMessage(t testing.TB, size int, signatures ...string) milterclient.Message {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString("From: Joe <joe@example.org>\r\nTo: Ann <ann@example.test>\r\nSubject: benchmark\r\n")
+	for i := range 12 { // as many fields as ordinary mail has
+		fmt.Fprintf(&b, "X-Field-%d: %s\r\n", i, strings.Repeat("word ", 8))
+	}
+	b.WriteString("\r\n")
+	for b.Len() < size {
+		fmt.Fprintf(&b, "Line %d of a body with ordinary text, about as long as lines are.\r\n", b.Len())
+	}
+	raw := b.Bytes()
+	for _, line := range signatures {
+		raw = signNow(t, raw, line)
+	}
+	body := bufio.NewReader(bytes.NewReader(raw))
+	header, err := message.ReadHeader(body, maxHeader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rest bytes.Buffer
+	if _, err := body.WriteTo(&rest); err != nil {
+		t.Fatal(err)
+	}
+	return milterclient.Message{From: "joe@example.org", Header: header, Body: rest.Bytes()}
+}
+
+// benchDaemon serves the milter with the defaults and a real DNS server.
+func benchDaemon(b *testing.B) string {
+	b.Helper()
+	zone := strings.NewReplacer("{{rsa}}", publicKey(b, "rsa"), "{{ed25519}}", publicKey(b, "ed25519")).Replace(benchZone)
+	server := dnstest.Start(b, zone)
+	config, err := parseConfig([]byte("authserv_id = \"mx.example.test\""), "config", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	config.DNS.Servers = []netip.AddrPort{server.Addr()}
+	resolver, err := newResolver(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return startMilter(b, newVerifier(config, resolver))
+}
+
+func benchConn(b *testing.B, address string) *milterclient.Conn {
+	b.Helper()
+	conn, err := milterclient.Dial("tcp", address, milterclient.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := conn.Connect(milterclient.Client{Addr: netip.MustParseAddr("192.0.2.1"), Helo: "mail.example.org"}); err != nil {
+		b.Fatal(err)
+	}
+	return conn
+}
+
+// send has one message checked; everything about it has to pass.
+func send(b *testing.B, conn *milterclient.Conn, m milterclient.Message) {
+	result, err := conn.Send(m)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	if len(result.Edits) != 1 || strings.Count(result.Edits[0].Value, "=pass") < 4 {
+		b.Errorf("not all passes: %+v", result)
+	}
+}
+
+var benchMessages = []struct {
+	name       string
+	size       int
+	signatures []string
+}{
+	{"5KB-1sig", 5 << 10, []string{"d=example.org s=sel"}},
+	{"50KB-2sig", 50 << 10, []string{"d=example.org s=sel", "d=example.org s=ed a=ed25519"}},
+	{"1MB-1sig", 1 << 20, []string{"d=example.org s=sel"}},
+}
+
+// Messages a second through the milter protocol over TCP, DNS warm, the load generator on
+// the same machine.
+func BenchmarkMilter32Connections(b *testing.B) {
+	const connections = 32
+	for _, m := range benchMessages {
+		b.Run(m.name, func(b *testing.B) {
+			msg := benchMessage(b, m.size, m.signatures...)
+			address := benchDaemon(b)
+			var conns sync.Map
+			for range connections {
+				conn := benchConn(b, address)
+				defer conn.Close()
+				send(b, conn, msg)
+				conns.Store(conn, true)
+			}
+			b.SetParallelism(connections / runtime.GOMAXPROCS(0))
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				conn := takeConn(&conns)
+				for pb.Next() {
+					send(b, conn, msg)
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+		})
+	}
+}
+
+// takeConn takes a connection that no other goroutine has.
+func takeConn(conns *sync.Map) *milterclient.Conn {
+	var taken *milterclient.Conn
+	conns.Range(func(key, _ any) bool {
+		if _, ok := conns.LoadAndDelete(key); ok {
+			taken = key.(*milterclient.Conn)
+		}
+		return taken == nil
+	})
+	return taken
+}
+
+// The time of one message on one connection, from MAIL FROM to the final reply, DNS
+// warm: the end of the message is a part of it.
+func BenchmarkMilterLatency(b *testing.B) {
+	for _, m := range benchMessages {
+		b.Run(m.name, func(b *testing.B) {
+			msg := benchMessage(b, m.size, m.signatures...)
+			conn := benchConn(b, benchDaemon(b))
+			defer conn.Close()
+			send(b, conn, msg)
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				send(b, conn, msg)
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs-median")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs-p99")
+		})
+	}
+}

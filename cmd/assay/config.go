@@ -1,0 +1,203 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/auth"
+	"assay/auth/authres"
+	"assay/milter"
+)
+
+// A Config is what the config file says, each key with its default filled in.
+// The options table (config_table.go) says what each key means and allows. The
+// zero value is not valid; loadConfig and parseConfig give one that is.
+type Config struct {
+	AuthServID         string // never "HOSTNAME": that is resolved
+	TrustedNetworks    []netip.Prefix
+	HeaderStyles       []authres.Style // one, or both: RFC8601 first
+	TrustedAuthServIDs []string        // never our own
+	RemoveAllAuthRes   bool
+	ReceivedSPF        bool
+	SPFHelo            bool
+	SPFFullAddress     bool
+	HideClientIP       bool
+	QuarantineHeader   bool
+	LogFormat          string // "logfmt" or "json"
+
+	Milter MilterConfig
+	DNS    DNSConfig
+	DKIM   DKIMConfig
+	Policy PolicyConfig
+
+	file  string         // "" when the defaults are used
+	lines map[string]int // where the file sets a key; no line: it doesn't
+}
+
+// MilterConfig is the section [milter].
+type MilterConfig struct {
+	Listen         []milter.Address // at least one, no two the same
+	SocketMode     os.FileMode
+	MaxSessions    int           // at least 1
+	IdleTimeout    time.Duration // above 0
+	MessageTimeout time.Duration // above 0
+}
+
+// DNSConfig is the section [dns].
+type DNSConfig struct {
+	Servers      []netip.AddrPort // none: those of /etc/resolv.conf
+	Timeout      time.Duration    // above 0, at most Milter.MessageTimeout
+	CacheEntries int              // at least 1
+	MaxTTL       time.Duration    // above 0
+	MinTTL       time.Duration    // at most MaxTTL
+	NegativeTTL  time.Duration    // 0: negative answers are not kept
+}
+
+// DKIMConfig is the section [dkim].
+type DKIMConfig struct {
+	MaxSignatures int // at least 1
+	MinRSABits    int // at least 1024
+}
+
+// PolicyConfig is the section [policy].
+type PolicyConfig struct {
+	DMARCReject     auth.Action // Accept stands for "none"
+	DMARCQuarantine auth.Action // Accept or Quarantine
+	DNSFailure      auth.Action // Accept or TempFail
+	OnError         auth.Action // Accept or TempFail
+	RejectText      string      // printable ASCII, at most 200 bytes; "" is the text of our own
+}
+
+// A ConfigError is one mistake in a config.
+type ConfigError struct {
+	File string // "" for the built-in defaults
+	Line int    // from 1; 0 when no line is to blame
+	Key  string // with its section, "dns.timeout"; "" for a mistake of syntax
+	Text string // what is wrong; what to do
+}
+
+// Error is one line, FILE:LINE: KEY: TEXT.
+func (e ConfigError) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(printable(e.File))
+		if e.Line > 0 {
+			fmt.Fprintf(&b, ":%d", e.Line)
+		}
+		b.WriteString(": ")
+	}
+	if e.Key != "" {
+		b.WriteString(e.Key + ": ")
+	}
+	b.WriteString(e.Text)
+	return b.String()
+}
+
+// ConfigErrors is every mistake of a config, in the order of the lines.
+type ConfigErrors []ConfigError
+
+// Error is one line for each mistake.
+func (e ConfigErrors) Error() string {
+	lines := make([]string, len(e))
+	for i := range e {
+		lines[i] = e[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxConfigSize bounds a config file, in bytes.
+const maxConfigSize = 256 << 10
+
+// loadConfig reads the config that a command is to use: file if it is given,
+// else p.configFile if that exists, else the built-in defaults. Every error is
+// a ConfigErrors.
+func (p *program) loadConfig(file string) (*Config, error) {
+	given := file != ""
+	if !given {
+		file = p.configFile
+	}
+	data, err := readFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !given:
+		return parseConfig(nil, "", p.hostname)
+	case err != nil:
+		return nil, ConfigErrors{{File: file, Text: err.Error()}}
+	}
+	return parseConfig(data, file, p.hostname)
+}
+
+// readFile reads a config file of at most maxConfigSize bytes.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(data) > maxConfigSize {
+		return nil, fmt.Errorf("is longer than %d bytes; is this the right file?", maxConfigSize)
+	}
+	return data, nil
+}
+
+// withoutPath strips the name of the file, which the message has already.
+func withoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// parseConfig reads a config; file is its name for messages. The error is a
+// ConfigErrors with every mistake, as far as one can be told from another.
+func parseConfig(data []byte, file string, hostname func() (string, error)) (*Config, error) {
+	c := defaultConfig()
+	c.file = file
+	in := newInterpreter(c, data)
+	in.interpret()
+	in.finish(hostname)
+	if len(in.mistakes) == 0 {
+		c.lines = in.lineNumbers()
+		return c, nil
+	}
+	return nil, in.errors(file)
+}
+
+// defaultConfig is the config of an empty file, the host's name still open.
+func defaultConfig() *Config {
+	c := new(Config)
+	for _, o := range options() {
+		if wrong := o.set(c, literal(o.byDefault)); len(wrong) > 0 {
+			panic("assay: the default of " + o.name + " is not valid: " + wrong[0].text)
+		}
+	}
+	return c
+}
+
+// errors gives the mistakes their places, sorted, no two the same.
+func (in *interpreter) errors(file string) ConfigErrors {
+	slices.SortStableFunc(in.mistakes, func(a, b mistake) int { return a.offset - b.offset })
+	errs := make(ConfigErrors, len(in.mistakes))
+	for i, m := range in.mistakes {
+		errs[i] = ConfigError{File: file, Key: m.key, Text: m.text}
+		if m.offset >= 0 {
+			line, column := in.lines.position(m.offset)
+			errs[i].Line = line
+			if m.key == "" {
+				errs[i].Text = fmt.Sprintf("column %d: %s", column, m.text)
+			}
+		}
+	}
+	return slices.Compact(errs)
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"assay/auth"
+	"assay/auth/authres"
+	"assay/milter"
+)
+
+// week is the longest time that a config may name.
+const week = 7 * 24 * time.Hour
+
+// options is the table of every key, in the order of the documentation. A
+// section's keys stand together, the keys without a section first.
+func options() []option {
+	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), policyOptions())
+}
+
+func topOptions() []option {
+	return []option{
+		{name: "authserv_id", byDefault: "HOSTNAME", values: "name, or HOSTNAME",
+			doc:  "The name at the start of the fields written here, by which forged ones are known; HOSTNAME is this host's name in lower case.",
+			kind: single("mx.example.org", parseAuthServID, asIs, func(c *Config) *string { return &c.AuthServID })},
+		{name: "trusted_networks", byDefault: []string{"127.0.0.0/8", "::1/128"}, values: "list of networks or addresses",
+			doc:  "Clients whose messages are stamped but neither rejected nor quarantined.",
+			kind: multiple("192.0.2.0/24", 0, parseNetwork, stringOf, func(c *Config) *[]prefix { return &c.TrustedNetworks })},
+		{name: "header_style", byDefault: "rfc8601", values: headerStyles.list(),
+			doc:  "How Authentication-Results is written: for any RFC 8601 parser, as Microsoft 365 does, or one field of each.",
+			kind: choice(headerStyles, func(c *Config) *[]authres.Style { return &c.HeaderStyles })},
+		{name: "trusted_authserv_ids", byDefault: []string{}, values: "list of names",
+			doc:  "Authentication-Results fields by these names stay, and count as evidence.",
+			kind: multiple("relay.example.org", 0, parseTrustedID, asIs, func(c *Config) *[]string { return &c.TrustedAuthServIDs })},
+		{name: "remove_all_authres", byDefault: false, values: "true, false",
+			doc:  "Remove every Authentication-Results field that comes with a message, not only those by our name.",
+			kind: boolean(func(c *Config) *bool { return &c.RemoveAllAuthRes })},
+		{name: "received_spf", byDefault: false, values: "true, false",
+			doc:  "Also write Received-SPF (RFC 7208 section 9.1).",
+			kind: boolean(func(c *Config) *bool { return &c.ReceivedSPF })},
+		{name: "spf_helo", byDefault: false, values: "true, false",
+			doc:  "Also write an SPF result for the HELO name.",
+			kind: boolean(func(c *Config) *bool { return &c.SPFHelo })},
+		{name: "spf_full_address", byDefault: false, values: "true, false",
+			doc:  "Write the whole MAIL FROM address in smtp.mailfrom, not only its domain.",
+			kind: boolean(func(c *Config) *bool { return &c.SPFFullAddress })},
+		{name: "hide_client_ip", byDefault: false, values: "true, false",
+			doc:  "Leave the client's address out of the fields.",
+			kind: boolean(func(c *Config) *bool { return &c.HideClientIP })},
+		{name: "quarantine_header", byDefault: false, values: "true, false",
+			doc:  "Quarantine by adding X-Spam-Flag: YES and have the MTA deliver, in place of the milter's quarantine.",
+			kind: boolean(func(c *Config) *bool { return &c.QuarantineHeader })},
+		{name: "log_format", byDefault: "logfmt", values: logFormats.list(),
+			doc:  "The form of the log on standard error.",
+			kind: choice(logFormats, func(c *Config) *string { return &c.LogFormat })},
+	}
+}
+
+func milterOptions() []option {
+	return []option{
+		{name: "milter.listen", byDefault: []string{"inet:127.0.0.1:8893"}, values: "list of inet:HOST:PORT, inet:PORT@HOST, inet6:…, unix:PATH, local:PATH, fd",
+			doc:  "Where the MTA connects; fd is what systemd socket activation passes.",
+			kind: multiple("inet:127.0.0.1:8893", 1, milter.ParseAddress, stringOf, func(c *Config) *[]milter.Address { return &c.Milter.Listen })},
+		{name: "milter.socket_mode", byDefault: "0660", values: "octal number as a string",
+			doc:  "Permissions of the unix sockets.",
+			kind: single("0660", parseMode, formatMode, func(c *Config) *os.FileMode { return &c.Milter.SocketMode })},
+		{name: "milter.max_sessions", byDefault: int64(2000), values: "1 to 100000",
+			doc:  "How many connections of MTAs are served at a time; further ones wait.",
+			kind: integer(1, 100000, func(c *Config) *int { return &c.Milter.MaxSessions })},
+		{name: "milter.idle_timeout", byDefault: "2h", values: "duration up to 168h",
+			doc:  "A connection without a command for this long is closed; more than the MTA's own idle time of an SMTP session.",
+			kind: duration(1, week, func(c *Config) *time.Duration { return &c.Milter.IdleTimeout })},
+		{name: "milter.message_timeout", byDefault: "25s", values: "duration up to 1h",
+			doc:  "When it passes, missing results are temperror and the message is answered; less than the MTA's milter timeout.",
+			kind: duration(1, time.Hour, func(c *Config) *time.Duration { return &c.Milter.MessageTimeout })},
+	}
+}
+
+func dnsOptions() []option {
+	return []option{
+		{name: "dns.servers", byDefault: []string{}, values: "list of ADDRESS or ADDRESS:PORT",
+			doc:  "The resolvers to ask; none: those of /etc/resolv.conf.",
+			kind: multiple("192.0.2.53:53", 0, parseServer, stringOf, func(c *Config) *[]addrPort { return &c.DNS.Servers })},
+		{name: "dns.timeout", byDefault: "5s", values: "duration up to milter.message_timeout",
+			doc:  "How long one question may take, with all its retries.",
+			kind: duration(1, time.Hour, func(c *Config) *time.Duration { return &c.DNS.Timeout })},
+		{name: "dns.cache_entries", byDefault: int64(100000), values: "1 to 10000000",
+			doc:  "How many answers are remembered at most.",
+			kind: integer(1, 10000000, func(c *Config) *int { return &c.DNS.CacheEntries })},
+		{name: "dns.max_ttl", byDefault: "24h", values: "duration up to 168h",
+			doc:  "Answers are remembered for this long at most.",
+			kind: duration(1, week, func(c *Config) *time.Duration { return &c.DNS.MaxTTL })},
+		{name: "dns.min_ttl", byDefault: "0s", values: "duration up to dns.max_ttl",
+			doc:  "Answers are remembered for this long at least.",
+			kind: duration(0, week, func(c *Config) *time.Duration { return &c.DNS.MinTTL })},
+		{name: "dns.negative_ttl", byDefault: "15m", values: "duration up to 168h",
+			doc:  "That a name or record does not exist is remembered for this long at most; 0s: not at all.",
+			kind: duration(0, week, func(c *Config) *time.Duration { return &c.DNS.NegativeTTL })},
+	}
+}
+
+func dkimOptions() []option {
+	return []option{
+		{name: "dkim.max_signatures", byDefault: int64(10), values: "1 to 100",
+			doc:  "How many signatures of a message are verified, those of the From domain first.",
+			kind: integer(1, 100, func(c *Config) *int { return &c.DKIM.MaxSignatures })},
+		{name: "dkim.min_rsa_bits", byDefault: int64(1024), values: "1024 to 4096",
+			doc:  "RSA keys shorter than this don't count (RFC 8301: never below 1024).",
+			kind: integer(1024, 4096, func(c *Config) *int { return &c.DKIM.MinRSABits })},
+	}
+}
+
+func policyOptions() []option {
+	return []option{
+		{name: "policy.dmarc_reject", byDefault: "none", values: rejectActions.list(),
+			doc:  "What is done with a message that fails DMARC where p=reject is published.",
+			kind: choice(rejectActions, func(c *Config) *auth.Action { return &c.Policy.DMARCReject })},
+		{name: "policy.dmarc_quarantine", byDefault: "none", values: quarantineActions.list(),
+			doc:  "What is done with a message that fails DMARC where p=quarantine is published.",
+			kind: choice(quarantineActions, func(c *Config) *auth.Action { return &c.Policy.DMARCQuarantine })},
+		{name: "policy.dns_failure", byDefault: "pass", values: failureActions.list(),
+			doc:  "What is done with a message whose results lack an answer of DNS.",
+			kind: choice(failureActions, func(c *Config) *auth.Action { return &c.Policy.DNSFailure })},
+		{name: "policy.on_error", byDefault: "accept", values: errorActions.list(),
+			doc:  "What an internal error does to a message.",
+			kind: choice(errorActions, func(c *Config) *auth.Action { return &c.Policy.OnError })},
+		{name: "policy.reject_text", byDefault: "", values: "text of at most 200 ASCII characters",
+			doc:  "What the reply to a rejected message says after \"rejected by DMARC policy for DOMAIN\", such as a web address for help.",
+			kind: single("rejected by policy", parseReplyText, asIs, func(c *Config) *string { return &c.Policy.RejectText })},
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/emersion/go-msgauth/dkim"
+	"golang.org/x/tools/txtar"
+)
+
+// A scenario is one file of testdata/scenarios: a message, what SMTP and DNS
+// said, and what assay has to make of it. Sections:
+//
+//	config    TOML, as for assay serve; authserv_id is mx.example.test unless given
+//	envelope  "key: value" lines: ip, client, helo, mail-from, rcpt, auth
+//	zone      a master file; {{rsa}} and {{ed25519}} stand for the p= of the test keys
+//	fail      names whose questions get no answer
+//	sign      a signature per line, the last one on top: d= s= a= c= h= i= as in the field
+//	message   the message, LF line ends
+//	footer    what is put behind the signed message
+//	want      the edits and the reply
+type scenario struct {
+	name     string
+	config   string
+	envelope map[string]string
+	rcpt     []string
+	zone     string
+	fail     []string
+	message  []byte // CRLF, signed
+	archive  *txtar.Archive
+	path     string
+}
+
+func readScenarios(t *testing.T) []*scenario {
+	t.Helper()
+	paths, err := filepath.Glob("../../testdata/scenarios/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	var all []*scenario
+	for _, path := range paths {
+		all = append(all, readScenario(t, path))
+	}
+	return all
+}
+
+func readScenario(t *testing.T, path string) *scenario {
+	t.Helper()
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scenario{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: archive, envelope: map[string]string{}}
+	s.config = string(s.section("config"))
+	if !strings.Contains(s.config, "authserv_id") {
+		s.config = "authserv_id = \"mx.example.test\"\n" + s.config
+	}
+	s.readEnvelope(t)
+	keys := strings.NewReplacer("{{rsa}}", publicKey(t, "rsa"), "{{ed25519}}", publicKey(t, "ed25519"))
+	s.zone = keys.Replace(string(s.section("zone")))
+	s.fail = strings.Fields(string(s.section("fail")))
+	s.message = crlf(s.section("message"))
+	for line := range strings.Lines(string(s.section("sign"))) {
+		s.message = sign(t, s.message, line)
+	}
+	s.message = append(s.message, crlf(s.section("footer"))...)
+	return s
+}
+
+// section is the content of a file of the archive; nil when it is missing.
+func (s *scenario) section(name string) []byte {
+	for _, f := range s.archive.Files {
+		if f.Name == name {
+			return f.Data
+		}
+	}
+	return nil
+}
+
+func (s *scenario) readEnvelope(t *testing.T) {
+	t.Helper()
+	for line := range strings.Lines(string(s.section("envelope"))) {
+		key, value, ok := strings.Cut(strings.TrimRight(line, "\n"), ":")
+		value = strings.TrimSpace(value)
+		switch {
+		case !ok:
+			t.Fatalf("%s: envelope: %q is no key: value", s.path, line)
+		case key == "rcpt":
+			s.rcpt = append(s.rcpt, value)
+		default:
+			s.envelope[key] = value
+		}
+	}
+}
+
+func crlf(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }
+
+// update writes a new want section into the file.
+func (s *scenario) update(t *testing.T, want string) {
+	t.Helper()
+	for i := range s.archive.Files {
+		if s.archive.Files[i].Name == "want" {
+			s.archive.Files[i].Data = []byte(want)
+			if err := os.WriteFile(s.path, txtar.Format(s.archive), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func privateKey(t testing.TB, kind string) crypto.Signer {
+	t.Helper()
+	data, err := os.ReadFile("../../testdata/scenarios/" + kind + ".pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(data)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.(crypto.Signer)
+}
+
+// publicKey is the key as a DKIM record has it, in strings of a master file
+// that are short enough.
+func publicKey(t testing.TB, kind string) string {
+	t.Helper()
+	var der []byte
+	switch key := privateKey(t, kind).Public().(type) {
+	case *rsa.PublicKey:
+		der, _ = x509.MarshalPKIXPublicKey(key)
+	case ed25519.PublicKey:
+		der = key
+	}
+	p := base64.StdEncoding.EncodeToString(der)
+	if len(p) > 200 {
+		p = p[:200] + `" "` + p[200:]
+	}
+	return p
+}
+
+// sign puts a DKIM-Signature on top of the message. The time in it is that of a
+// synctest bubble, so that the signature is the same in every run.
+func sign(t *testing.T, msg []byte, line string) (signed []byte) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { signed = signNow(t, msg, line) })
+	return signed
+}
+
+// signNow signs as the words of line say: d= s= a= c= h= i=.
+func signNow(t testing.TB, msg []byte, line string) []byte {
+	t.Helper()
+	tags := map[string]string{"a": "rsa", "c": "relaxed/relaxed", "h": "From:To:Subject"}
+	for _, word := range strings.Fields(line) {
+		name, value, _ := strings.Cut(word, "=")
+		tags[name] = value
+	}
+	header, body, _ := strings.Cut(tags["c"], "/")
+	options := &dkim.SignOptions{
+		Domain: tags["d"], Selector: tags["s"], Identifier: tags["i"],
+		Signer: privateKey(t, tags["a"]), Hash: crypto.SHA256,
+		HeaderCanonicalization: dkim.Canonicalization(header),
+		BodyCanonicalization:   dkim.Canonicalization(body),
+		HeaderKeys:             strings.Split(tags["h"], ":"),
+	}
+	var signed bytes.Buffer
+	if err := dkim.Sign(&signed, bytes.NewReader(msg), options); err != nil {
+		t.Fatalf("sign %q: %v", line, err)
+	}
+	return signed.Bytes()
+}
