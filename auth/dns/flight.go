@@ -1,0 +1,120 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+// A flight is a question under way and those who wait for its answer.
+type flight struct {
+	done     chan struct{} // closed when the next three are set
+	answer   Answer
+	err      error
+	panicked *Panic // instead of both
+
+	waiting int // guarded by Cache.mu
+	cancel  context.CancelFunc
+}
+
+// A Panic is what Cache.Resolve panics with, in every caller that waits, when
+// its Resolver panicked: that was in a goroutine of the question's own, where
+// it would have ended the process. Nobody changes it.
+type Panic struct {
+	Value any    // what was panicked with
+	Stack []byte // of the goroutine that panicked
+}
+
+// Error gives the value and the stack.
+func (p *Panic) Error() string { return fmt.Sprintf("dns: panic: %v\n%s", p.Value, p.Stack) }
+
+// errExited is for a Resolver that ended its goroutine instead of returning.
+var errExited = errors.New("the resolver exited")
+
+// ask waits for the question's flight, which begins unless it is under way.
+func (c *Cache) ask(ctx context.Context, q Question) (Answer, error) {
+	f, joined, hit := c.board(ctx, q)
+	if f == nil {
+		return hit, nil
+	}
+	select {
+	case <-f.done:
+		if f.panicked != nil {
+			panic(f.panicked)
+		}
+		a := f.answer
+		a.Cached = a.Cached || joined && f.err == nil
+		return a, f.err
+	case <-ctx.Done():
+		c.leave(q, f)
+		return Answer{}, questionError(q, ctx.Err())
+	}
+}
+
+// board finds or begins the flight of a question; there is none when one has
+// just landed, and its answer is returned.
+func (c *Cache) board(ctx context.Context, q Question) (f *flight, joined bool, hit Answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.flights[q]; f != nil {
+		f.waiting++
+		c.shared.Add(1)
+		return f, true, Answer{}
+	}
+	if a, ok := c.stores[q.Type].get(q.Name, c.now()); ok {
+		c.hits.Add(1)
+		return nil, false, a
+	}
+	c.misses.Add(1)
+	flying, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f = &flight{done: make(chan struct{}), waiting: 1, cancel: cancel}
+	c.flights[q] = f
+	go c.fly(flying, q, f)
+	return f, false, Answer{}
+}
+
+// fly asks the question and hands out the answer, which is kept before the
+// flight ends. A panic is handed out as well; when nobody waits any more, it is
+// only counted.
+func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
+	defer f.cancel()
+	defer close(f.done)
+	defer c.land(q, f)
+	defer func() {
+		if v := recover(); v != nil {
+			c.panics.Add(1)
+			f.panicked = &Panic{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	f.err = questionError(q, errExited)
+	f.answer, f.err = c.Resolver.Resolve(ctx, q)
+	if f.err == nil {
+		c.keep(q, f.answer)
+	}
+}
+
+// leave gives up waiting. The last one to leave ends the flight, and whoever
+// asks from then on begins another.
+func (c *Cache) leave(q Question, f *flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		c.remove(q, f)
+	}
+}
+
+// land ends the question: who asks from now on finds the answer in the cache.
+func (c *Cache) land(q Question, f *flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(q, f)
+}
+
+// remove forgets a flight unless a later one took its place. The caller holds mu.
+func (c *Cache) remove(q Question, f *flight) {
+	if c.flights[q] == f {
+		delete(c.flights, q)
+	}
+}

@@ -1,0 +1,70 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// ClientStats counts what a Client did since its start.
+type ClientStats struct {
+	Questions uint64        // that callers asked, but for names that DNS can't carry
+	Errors    uint64        // questions without an answer, but for those that the caller gave up
+	Queries   uint64        // that were sent, by UDP and TCP, repeated ones too
+	TCP       uint64        // replies by UDP that were truncated, so that TCP was tried
+	Timeouts  uint64        // tries that a server left without a reply
+	Ignored   uint64        // packets that were no reply to the query: late, forged or garbage
+	Latency   time.Duration // of all questions together
+}
+
+type clientCounters struct {
+	questions, errors, sent, tcp, timeouts, ignored atomic.Uint64
+	latency                                         atomic.Int64
+}
+
+func (c *clientCounters) question(took time.Duration, err error) {
+	c.questions.Add(1)
+	c.latency.Add(int64(took))
+	if err != nil && !errors.Is(err, context.Canceled) {
+		c.errors.Add(1)
+	}
+}
+
+// Stats returns the counters; it may be called at any time.
+func (c *Client) Stats() ClientStats {
+	return ClientStats{
+		Questions: c.stats.questions.Load(),
+		Errors:    c.stats.errors.Load(),
+		Queries:   c.stats.sent.Load(),
+		TCP:       c.stats.tcp.Load(),
+		Timeouts:  c.stats.timeouts.Load(),
+		Ignored:   c.stats.ignored.Load(),
+		Latency:   time.Duration(c.stats.latency.Load()),
+	}
+}
+
+// Counting is a Resolver that counts, for one message say, what another one
+// answers. It is safe for concurrent use and must not be copied.
+type Counting struct {
+	Resolver Resolver
+
+	queries, hits atomic.Int64
+}
+
+// Resolve implements Resolver.
+func (c *Counting) Resolve(ctx context.Context, q Question) (Answer, error) {
+	a, err := c.Resolver.Resolve(ctx, q)
+	if a.Cached {
+		c.hits.Add(1)
+	} else {
+		c.queries.Add(1)
+	}
+	return a, err
+}
+
+// Queries returns how many questions were sent, with or without success.
+func (c *Counting) Queries() int { return int(c.queries.Load()) }
+
+// Hits returns how many questions were answered without a packet of their own.
+func (c *Counting) Hits() int { return int(c.hits.Load()) }
