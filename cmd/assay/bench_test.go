@@ -19,6 +19,7 @@ import (
 
 // The zone of the benchmarks: everything passes.
 const benchZone = `
+. IN SOA ns.example. hostmaster.example. 1 3600 600 86400 300
 1.2.0.192.in-addr.arpa. IN PTR mail.example.org.
 mail.example.org. IN A 192.0.2.1
 example.org. IN TXT "v=spf1 include:spf.example.org -all"

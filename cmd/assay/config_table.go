@@ -25,7 +25,7 @@ func topOptions() []option {
 			doc:  "The name at the start of the fields written here, by which forged ones are known; HOSTNAME is this host's name in lower case.",
 			kind: single("mx.example.org", parseAuthServID, asIs, func(c *Config) *string { return &c.AuthServID })},
 		{name: "trusted_networks", byDefault: []string{"127.0.0.0/8", "::1/128"}, values: "list of networks or addresses",
-			doc:  "Clients whose messages are stamped but neither rejected nor quarantined.",
+			doc:  "Our own hosts and users: their messages are not evaluated, only stamped.",
 			kind: multiple("192.0.2.0/24", 0, parseNetwork, stringOf, func(c *Config) *[]prefix { return &c.TrustedNetworks })},
 		{name: "header_style", byDefault: "rfc8601", values: headerStyles.list(),
 			doc:  "How Authentication-Results is written: for any RFC 8601 parser, as Microsoft 365 does, or one field of each.",
