@@ -17,13 +17,15 @@ const mtaZone = `
 9.0.0.127.in-addr.arpa. IN PTR mail.good.example.
 mail.good.example.   IN A   127.0.0.9
 mail.good.example.   IN TXT "v=spf1 a -all"
-good.example.        IN TXT "v=spf1 ip4:127.0.0.9 ip6:2001:db8::25 -all"
+good.example.        IN TXT "v=spf1 ip4:127.0.0.9 ip6:2001:db8::25 ip6:::1 -all"
 _dmarc.good.example. IN TXT "v=DMARC1; p=reject"
 sel._domainkey.good.example. IN TXT "v=DKIM1; k=rsa; p={{rsa}}"
 held.example.        IN TXT "v=spf1 -all"
 _dmarc.held.example. IN TXT "v=DMARC1; p=quarantine"
 5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. IN PTR six.good.example.
+1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa. IN PTR six.good.example.
 six.good.example.    IN AAAA 2001:db8::25
+six.good.example.    IN AAAA ::1
 `
 
 const mtaConfig = `
@@ -259,6 +261,16 @@ func TestMTAGracefulStop(t *testing.T) {
 		if code := m.assay.stop(); code != exitOK {
 			m.Errorf("exit code %d\n%s", code, m.assay.log)
 		}
+	})
+}
+
+// The two MTAs write IPv6 addresses in different ways.
+func TestMTAIPv6Client(t *testing.T) {
+	t.Parallel()
+	eachMTA(t, mtaConfig, func(m mtaTest) {
+		c := m.Client(m.T, netip.IPv6Loopback(), "six.good.example")
+		m.wantStamp(m.deliver(c, "joe@good.example", plainFrom("joe@good.example")),
+			"spf=pass (sender IP is ::1) smtp.mailfrom=good.example;", `iprev=pass policy.iprev="::1" (six.good.example)`, "dmarc=pass")
 	})
 }
 
