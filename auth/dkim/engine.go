@@ -1,141 +1,178 @@
 package dkim
 
 import (
-	"fmt"
-	"io"
-	"strings"
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"slices"
 
-	msgauth "github.com/emersion/go-msgauth/dkim"
+	"assay/auth/message"
 )
 
-// An engine lets the library verify one signature while the message arrives.
-// The library gets a message of its own: a header with just this signature
-// and the fields that it covers, and the body as it comes. It reads with
-// WriteTo, so that the body is canonicalized from the caller's memory.
-//
-// One goroutine writes and closes, another one verifies.
-type engine struct {
-	header []byte        // what is still to be read of the header
-	piece  []byte        // what is still to be read of the piece of the body
-	pieces chan []byte   // of the body; closed at its end
-	ack    chan struct{} // the piece has been read
-	done   chan struct{} // closed when nothing reads any more
+// An Engine is what computes hashes and verifies signatures. The zero value is EngineAssay.
+type Engine uint8
+
+// The engines.
+const (
+	EngineAssay     Engine = iota // of this package
+	EngineGoMsgauth               // the library go-msgauth, behind guards: a second opinion
+)
+
+// An engine verifies the signatures of one message that may pass. Its methods
+// are called one at a time.
+type engine interface {
+	// write takes the next piece of the body and does not keep it.
+	write(p []byte)
+	// wantsBody is false when no result depends on the rest of the body.
+	wantsBody() bool
+	// finish ends the body, waits and sets every verdict. It panics with a *Panic
+	// if a goroutine did; nothing is running any more then, either.
+	finish()
+	// stop ends everything without verdicts and waits. A no-op after finish.
+	stop()
 }
 
-func newEngine(header []byte) *engine {
-	return &engine{
-		header: header,
-		pieces: make(chan []byte),
-		ack:    make(chan struct{}, 1),
-		done:   make(chan struct{}),
-	}
+// A check is the verification of one signature.
+type check struct {
+	sig   *signature
+	final *verdict // nil until the end is known
+	begun bool     // given to the engine
+
+	key    *KeyLookup
+	digest [sha256.Size]byte // of the header; with EngineAssay
+	public crypto.PublicKey  // nil until the key is known; with EngineAssay
+	feed   *feed             // with EngineGoMsgauth
 }
 
-// send offers a piece of the body; false: it isn't wanted. After true, wait
-// must follow before p may change.
-func (e *engine) send(p []byte) bool {
-	select {
-	case e.pieces <- p:
-		return true
-	case <-e.done:
-		return false
+// chooseKey ends the check if no key is usable.
+func (c *check) chooseKey() *keyRecord {
+	record, v := c.key.choose(c.sig.keyUse())
+	if record != nil {
+		c.sig.outcome.KeyBits, c.sig.outcome.Testing = record.bits, record.testing
 	}
+	if c.final = v; v != nil {
+		return nil
+	}
+	return record
 }
 
-func (e *engine) wait() {
-	select {
-	case <-e.ack:
-	case <-e.done:
-	}
+// A headerLimit picks the fields that signatures cover.
+type headerLimit struct {
+	header message.Header
+	index  *FieldIndex
+	bytes  int
 }
 
-func (e *engine) running() bool {
-	select {
-	case <-e.done:
-		return false
-	default:
-		return true
+func (v *Verifier) headerLimit(h message.Header, open []*check) headerLimit {
+	lists := make([][]string, len(open))
+	for i, c := range open {
+		lists[i] = c.sig.names
 	}
+	return headerLimit{h, NewFieldIndex(h, lists...), positive(v.MaxHeaderBytes, defaultMaxHeaderBytes)}
 }
 
-// Read gives the header, and the body too if the library ever wants it so.
-func (e *engine) Read(p []byte) (int, error) {
-	if len(e.header) > 0 {
-		n := copy(p, e.header)
-		e.header = e.header[n:]
-		return n, nil
+// pick lists the fields of a signature, as FieldIndex.Pick does.
+func (l headerLimit) pick(s *signature) ([]int, *verdict) {
+	fields := l.index.Pick(s.names, s.index)
+	size := len(s.field.Raw)
+	for _, i := range fields {
+		size += len(l.header[i].Raw)
 	}
-	for len(e.piece) == 0 {
-		piece, ok := <-e.pieces
-		if !ok {
-			return 0, io.EOF
+	if size > l.bytes {
+		return nil, policy("signed header too large")
+	}
+	return fields, nil
+}
+
+// An ownEngine hashes the header at once and the body as it comes; signatures
+// are verified at the end. Nothing but lookups runs in goroutines.
+type ownEngine struct {
+	live   []*check // those whose body counts
+	bodies *BodyHashes
+	shared bool // the caller writes to bodies
+	keys   *Keys
+}
+
+func (v *Verifier) beginOwn(ctx context.Context, bodies *BodyHashes, h message.Header, open []*check) engine {
+	e := &ownEngine{bodies: bodies, shared: bodies != nil, keys: NewKeys(ctx, v.Resolver, v.keyLimits())}
+	if !e.shared {
+		e.bodies = &BodyHashes{}
+	}
+	limit := v.headerLimit(h, open)
+	for _, c := range open {
+		if c.final = c.hashHeader(limit); c.final != nil {
+			continue
 		}
-		if e.piece = piece; len(piece) == 0 {
-			e.ack <- struct{}{}
-		}
+		c.begun = true
+		c.key = e.keys.Ask(c.sig.outcome.Selector, c.sig.outcome.Domain)
+		e.bodies.Want(c.sig.bodyCanon)
+		e.live = append(e.live, c)
 	}
-	n := copy(p, e.piece)
-	if e.piece = e.piece[n:]; len(e.piece) == 0 {
-		e.piece = nil
-		e.ack <- struct{}{}
-	}
-	return n, nil
+	return e
 }
 
-// WriteTo writes all that is left to w, without a copy in between.
-func (e *engine) WriteTo(w io.Writer) (n int64, err error) {
-	write := func(p []byte) {
-		var m int
-		if err == nil && len(p) > 0 {
-			m, err = w.Write(p)
-			n += int64(m)
-		}
+func (c *check) hashHeader(limit headerLimit) *verdict {
+	fields, v := limit.pick(c.sig)
+	if v != nil {
+		return v
 	}
-	write(e.header)
-	e.header = nil
-	if len(e.piece) > 0 {
-		write(e.piece)
-		e.piece = nil
-		e.ack <- struct{}{}
+	hash := NewHeaderHash(c.sig.headerCanon)
+	for _, i := range fields {
+		hash.Add(limit.header[i])
 	}
-	for p := range e.pieces { // to the end, also after an error
-		write(p)
-		e.ack <- struct{}{}
+	hash.AddSignature(c.sig.field, c.sig.tags)
+	var err error
+	if c.digest, err = hash.Sum(); err != nil {
+		return &verdict{Neutral, "malformed line end in signed header", err}
 	}
-	return n, err
+	return nil
 }
 
-// verify calls the library. The header holds one signature that it is to
-// verify, and at most more DKIM-Signature fields below that this one covers:
-// so it works in this goroutine alone, where a panic can be recovered.
-func (e *engine) verify(key *keyRecord) *verdict {
-	results, err := msgauth.VerifyWithOptions(e, &msgauth.VerifyOptions{
-		LookupTXT:        func(string) ([]string, error) { return []string{key.String()}, nil },
-		MaxVerifications: 1,
+func (e *ownEngine) write(p []byte) {
+	if !e.shared {
+		e.bodies.Write(p)
+	}
+}
+
+func (e *ownEngine) wantsBody() bool {
+	e.live = slices.DeleteFunc(e.live, func(c *check) bool {
+		if c.public == nil && c.key.Done() {
+			c.readKey()
+		}
+		return c.final != nil
 	})
-	switch {
-	case len(results) == 1:
-		return libraryVerdict(results[0].Err)
-	case err == nil:
-		return neutral("signature not processed")
-	}
-	return libraryVerdict(err)
+	return len(e.live) > 0
 }
 
-// libraryVerdict reads an error of the library, which has no other way to tell
-// what went wrong. What it means was checked before, but for these.
-func libraryVerdict(err error) *verdict {
-	switch {
-	case err == nil:
-		return pass("signature was verified")
-	case strings.HasPrefix(err.Error(), "dkim: body hash did not verify"):
-		return fail(badBodyHash)
-	case strings.HasPrefix(err.Error(), "dkim: signature did not verify"):
-		return fail("signature did not verify")
-	case strings.HasPrefix(err.Error(), "dkim: signature has expired"):
-		return policy("signature expired")
+// readKey takes the key from the answer, for which it waits.
+func (c *check) readKey() {
+	if record := c.chooseKey(); record != nil {
+		c.public = record.public
 	}
-	return &verdict{Neutral, "signature not processed", fmt.Errorf("dkim: library: %w", err)}
+}
+
+func (e *ownEngine) finish() {
+	defer e.stop()
+	e.keys.Wait()
+	if e.wantsBody() {
+		for _, c := range e.live {
+			c.final = c.verify(e.bodies.Sum(c.sig.bodyCanon))
+		}
+	}
+}
+
+// verify compares in the order of RFC 6376 section 6.1.3.
+func (c *check) verify(body [sha256.Size]byte) *verdict {
+	switch {
+	case !bytes.Equal(body[:], c.sig.bodyHash):
+		return fail(badBodyHash)
+	case !Verify(c.public, c.digest, c.sig.signed):
+		return fail("signature did not verify")
+	}
+	return pass("signature was verified")
 }
 
 const badBodyHash = "body hash did not verify"
+
+func (e *ownEngine) stop() { e.keys.Stop() }

@@ -94,17 +94,25 @@ func split(raw string) (message.Header, string) {
 	head, body, _ := strings.Cut("\r\n"+raw, "\r\n\r\n")
 	head = strings.TrimPrefix(head, "\r\n")
 	var h message.Header
-	for line := range strings.SplitSeq(head, "\r\n") {
-		name, value, ok := strings.Cut(line, ":")
-		switch {
-		case line == "":
-		case line[0] == ' ' || line[0] == '\t':
-			h[len(h)-1].Raw += "\r\n" + line
-		case ok:
-			h = append(h, message.NewField(name, value))
-		default:
-			panic("no field: " + line)
+	for start := 0; start < len(head); {
+		end := start
+		for {
+			n := strings.Index(head[end:], "\r\n")
+			if n < 0 {
+				end = len(head)
+				break
+			}
+			if end += n; end+2 >= len(head) || !isBlank(head[end+2]) {
+				break
+			}
+			end += 2
 		}
+		name, _, ok := strings.Cut(head[start:end], ":")
+		if !ok {
+			panic("no field: " + head[start:end])
+		}
+		h = append(h, message.Field{Name: name, Raw: head[start:end]})
+		start = end + 2
 	}
 	return h, body
 }
@@ -119,6 +127,19 @@ func run(v *Verifier, raw string, authors ...string) []Outcome {
 
 func zoneVerifier(t testing.TB, zone string) *Verifier {
 	return &Verifier{Resolver: dnstest.NewResolver(t, zone)}
+}
+
+func engineVerifier(t testing.TB, e Engine, zone string) *Verifier {
+	v := zoneVerifier(t, zone)
+	v.Engine = e
+	return v
+}
+
+// withEngines runs a test with each engine.
+func withEngines(t *testing.T, f func(t *testing.T, e Engine)) {
+	for name, e := range map[string]Engine{"assay": EngineAssay, "go-msgauth": EngineGoMsgauth} {
+		t.Run(name, func(t *testing.T) { f(t, e) })
+	}
 }
 
 // wantOne checks the result of a message with one signature.
@@ -144,8 +165,7 @@ const usualTags = "v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.com; s=s; h=f
 // that tests can sign what no library would.
 func sign(key crypto.Signer, raw, tags string) string {
 	h, body := split(raw)
-	relaxedHeader := regexp.MustCompile(`(?i)c=relaxed`).MatchString(tags)
-	relaxedBody := regexp.MustCompile(`(?i)c=\w+/relaxed`).MatchString(tags)
+	relaxedHeader, relaxedBody := refRelaxedHeader.MatchString(tags), refRelaxedBody.MatchString(tags)
 	bodyHash := sha256.Sum256(refBody(body, relaxedBody))
 	field := "DKIM-Signature: " + strings.Replace(tags, "BH", base64.StdEncoding.EncodeToString(bodyHash[:]), 1)
 	var signed bytes.Buffer
@@ -175,7 +195,12 @@ func rawSign(key crypto.Signer, hash []byte) []byte {
 	return b
 }
 
-var refNames = regexp.MustCompile(`(?:^|[; \t])h=([^;]*)`)
+var (
+	refRelaxedHeader = regexp.MustCompile(`(?i)c=relaxed`)
+	refRelaxedBody   = regexp.MustCompile(`(?i)c=\w+/relaxed`)
+	refNames         = regexp.MustCompile(`(?:^|[; \t])h=([^;]*)`)
+	refBlanks        = regexp.MustCompile(`[ \t]+`)
+)
 
 func refPick(h message.Header, tags string) (picked []message.Field) {
 	used := map[int]bool{}
@@ -193,19 +218,21 @@ func refPick(h message.Header, tags string) (picked []message.Field) {
 
 var refSpace = regexp.MustCompile(`(\r\n)?[ \t]+((\r\n)?[ \t]+)*`)
 
+// refField canonicalizes a field by RFC 6376 sections 3.4.1 and 3.4.2.
 func refField(raw string, relaxed bool) string {
 	if !relaxed {
 		return raw
 	}
 	name, value, _ := strings.Cut(raw, ":")
-	return strings.ToLower(name) + ":" + strings.Trim(refSpace.ReplaceAllString(value, " "), " ")
+	return strings.ToLower(strings.TrimRight(name, " \t")) + ":" + strings.Trim(refSpace.ReplaceAllString(value, " "), " ")
 }
 
+// refBody canonicalizes a body as RFC 6376 sections 3.4.3 and 3.4.4 say it, line by line.
 func refBody(body string, relaxed bool) []byte {
 	lines := strings.Split(body, "\r\n")
 	for i, line := range lines {
 		if relaxed {
-			lines[i] = strings.TrimRight(regexp.MustCompile(`[ \t]+`).ReplaceAllString(line, " "), " ")
+			lines[i] = strings.TrimRight(refBlanks.ReplaceAllString(line, " "), " ")
 		}
 	}
 	body = strings.Join(lines, "\r\n")

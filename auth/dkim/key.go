@@ -1,6 +1,8 @@
 package dkim
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -18,14 +20,15 @@ const (
 
 // A keyRecord is a public key as it is published (RFC 6376 section 3.6.1).
 type keyRecord struct {
-	kind        string // k=, lower case
-	data        string // p= without white space; "" is a revoked key
-	bits        int
-	hashes      []string // h=, lower case; nil allows all
-	services    []string // s=, lower case
-	testing     bool     // t=y
-	noSubdomain bool     // t=s
-	invalid     error    // the key in p= can't be read
+	kind        string           // k=, lower case
+	data        string           // p= without white space; "" is a revoked key
+	public      crypto.PublicKey // nil for kinds that are not known
+	bits        int              // 0 for those
+	hashes      []string         // h=, lower case; nil allows all
+	services    []string         // s=, lower case
+	testing     bool             // t=y
+	noSubdomain bool             // t=s
+	invalid     error            // the key in p= can't be read
 }
 
 var (
@@ -71,9 +74,9 @@ func looksLikeKey(txt string) bool {
 }
 
 // checkKeyVersion tells key records from other ones. "v=" must come first.
-func checkKeyVersion(tags tagList) error {
-	v, versioned := tags.get("v")
-	_, key := tags.get("p")
+func checkKeyVersion(tags TagList) error {
+	v, versioned := tags.Get("v")
+	_, key := tags.Get("p")
 	switch {
 	case versioned && v != "DKIM1":
 		return errNotKey
@@ -85,25 +88,25 @@ func checkKeyVersion(tags tagList) error {
 	return nil
 }
 
-func newKeyRecord(tags tagList) *keyRecord {
+func newKeyRecord(tags TagList) *keyRecord {
 	k := &keyRecord{kind: rsaKey, services: []string{"*"}}
-	if v, ok := tags.get("k"); ok {
+	if v, ok := tags.Get("k"); ok {
 		k.kind = lowerASCII(v)
 	}
-	if v, ok := tags.get("h"); ok {
+	if v, ok := tags.Get("h"); ok {
 		k.hashes = nameList(v)
 	}
-	if v, ok := tags.get("s"); ok {
+	if v, ok := tags.Get("s"); ok {
 		k.services = nameList(v)
 	}
-	if v, ok := tags.get("t"); ok {
+	if v, ok := tags.Get("t"); ok {
 		flags := nameList(v)
 		k.testing, k.noSubdomain = contains(flags, "y"), contains(flags, "s")
 	}
-	p, _ := tags.get("p")
+	p, _ := tags.Get("p")
 	k.data = removeSpace(p)
 	if k.data != "" {
-		k.bits, k.invalid = keyBits(k.kind, k.data)
+		k.public, k.bits, k.invalid = readKey(k.kind, k.data)
 	}
 	return k
 }
@@ -128,27 +131,27 @@ func contains(names []string, any ...string) bool {
 	return false
 }
 
-// keyBits reads the key only to know its size. RSA keys come as SubjectPublicKeyInfo
-// or RSAPublicKey (RFC 6376 erratum 3017). A kind that is not known has no size.
-func keyBits(kind, data string) (int, error) {
+// readKey reads p=. RSA keys come as SubjectPublicKeyInfo or RSAPublicKey (RFC
+// 6376 erratum 3017).
+func readKey(kind, data string) (key crypto.PublicKey, bits int, err error) {
 	der, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	switch kind {
 	case ed25519Key:
-		if len(der) != 32 {
-			return 0, errors.New("dkim: an Ed25519 key has 32 bytes")
+		if len(der) != ed25519.PublicKeySize {
+			return nil, 0, errors.New("dkim: an Ed25519 key has 32 bytes")
 		}
-		return 256, nil
+		return ed25519.PublicKey(der), 256, nil
 	case rsaKey:
 		key, err := parseRSA(der)
 		if err != nil {
-			return 0, err
+			return nil, 0, err
 		}
-		return key.N.BitLen(), nil
+		return key, key.N.BitLen(), nil
 	}
-	return 0, nil
+	return nil, 0, nil
 }
 
 func parseRSA(der []byte) (*rsa.PublicKey, error) {
@@ -163,16 +166,10 @@ func parseRSA(der []byte) (*rsa.PublicKey, error) {
 	return key, nil
 }
 
-// String is the one record that the library is given.
-func (k *keyRecord) String() string { return "v=DKIM1; k=" + k.kind + "; p=" + k.data }
-
-// keyLimits are the sizes of RSA keys that are accepted, in bits.
-type keyLimits struct{ min, max int }
-
-// suits tells why the key can't be used for a signature, in the order of RFC
-// 6376 section 6.1.2; nil if it can.
-func (k *keyRecord) suits(s *signature, limits keyLimits) *verdict {
-	kind, hash, _ := strings.Cut(s.outcome.Algorithm, "-")
+// suits tells why the key can't be used, in the order of RFC 6376 section
+// 6.1.2; nil if it can.
+func (k *keyRecord) suits(use KeyUse, limits KeyLimits) *verdict {
+	kind, hash, _ := strings.Cut(use.Algorithm, "-")
 	switch {
 	case k.hashes != nil && !contains(k.hashes, hash):
 		return permanent("inappropriate hash algorithm")
@@ -184,11 +181,11 @@ func (k *keyRecord) suits(s *signature, limits keyLimits) *verdict {
 		return permanent("key not for email")
 	case k.invalid != nil:
 		return &verdict{PermError, "key syntax error", k.invalid}
-	case k.noSubdomain && s.auidDomain != s.outcome.Domain:
+	case k.noSubdomain && use.Subdomain:
 		return permanent("key not for subdomains")
-	case kind == rsaKey && k.bits < limits.min:
+	case kind == rsaKey && k.bits < limits.MinRSABits:
 		return policy("insecure key of " + strconv.Itoa(k.bits) + " bits")
-	case kind == rsaKey && k.bits > limits.max:
+	case kind == rsaKey && k.bits > limits.MaxRSABits:
 		return policy("key too large")
 	}
 	return nil

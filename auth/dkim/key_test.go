@@ -51,7 +51,7 @@ func TestKeySuits(t *testing.T) {
 	pkix := publicText(&rsa1024().PublicKey)
 	pkcs1 := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&rsa1024().PublicKey))
 	ed := publicText(edwards().Public())
-	limits := keyLimits{1024, 8192}
+	limits := KeyLimits{1024, 8192}
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +102,8 @@ func TestKeySuits(t *testing.T) {
 			t.Errorf("%.60q: %v", tt.txt, err)
 			continue
 		}
-		s := &signature{auidDomain: tt.auid, outcome: Outcome{Domain: "example.com", Algorithm: tt.algorithm}}
-		v := k.suits(s, limits)
+		use := KeyUse{Algorithm: tt.algorithm, Subdomain: tt.auid != own}
+		v := k.suits(use, limits)
 		if v == nil {
 			v = &verdict{}
 		}
@@ -148,11 +148,10 @@ func FuzzKeyRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s := &signature{outcome: Outcome{Algorithm: "rsa-sha256"}}
-		if v := k.suits(s, keyLimits{1024, 8192}); v != nil {
+		if v := k.suits(KeyUse{Algorithm: RSASHA256}, KeyLimits{1024, 8192}); v != nil {
 			return
 		}
-		again, err := parseKeyRecord(k.String())
+		again, err := parseKeyRecord(libraryRecord(k))
 		if err != nil || again.data != k.data || again.bits != k.bits || again.kind != k.kind {
 			t.Errorf("%q became %+v, %v", txt, again, err)
 		}

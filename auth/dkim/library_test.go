@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -27,9 +28,9 @@ func usualTXT(name string) ([]string, error) {
 }
 
 // TestLibraryFaults has, for each fault of the library, a message that is
-// signed right or wrong beyond doubt, what the library alone says and what
-// this package says. A case whose library result changes tells that a guard
-// can go.
+// signed right or wrong beyond doubt, what the library alone says, what it says
+// behind the guards, and what our engine says: the same if own is "". A case
+// whose library result changes tells that a guard can go.
 func TestLibraryFaults(t *testing.T) {
 	now := time.Now().Unix()
 	noFrom := strings.Replace(plainMessage, "From: Joe <joe@example.com>\r\n", "", 1)
@@ -47,28 +48,29 @@ func TestLibraryFaults(t *testing.T) {
 		library bool // it says that the signature is good
 		result  Result
 		reason  string
+		own     Result
 	}{
-		{"t= in the future", signed(plainMessage, "v=1;", "v=1; t="+itoa(now+3600)+";"), true, Policy, "signature from the future"},
-		{"x= before t=", signed(plainMessage, "v=1;", "v=1; t="+itoa(now+100)+"; x="+itoa(now+50)+";"), true, Neutral, "signature expires before it begins"},
-		{"no From field", signed(noFrom, "v=1;", "v=1 ;"), true, PermError, "no From field"},
-		{"letter case of i=", signed(plainMessage, "d=example.com", "d=example.com; i=joe@Example.COM"), false, Neutral, "i= and d= differ in letter case, not supported"},
-		{"letter case of d=", signed(plainMessage, "d=example.com", "d=Example.com; i=joe@example.com"), false, Neutral, "i= and d= differ in letter case, not supported"},
-		{"letter case of a=", signed(plainMessage, "a=rsa-sha256", "a=RSA-SHA256"), false, Neutral, "letter case in signature not supported"},
-		{"letter case of c=", signed(plainMessage, "c=relaxed/relaxed", "c=Relaxed/Relaxed"), false, Neutral, "letter case in signature not supported"},
-		{"letter case of q=", signed(plainMessage, "v=1;", "v=1; q=DNS/TXT;"), false, Neutral, "letter case in signature not supported"},
-		{"b= in z=", signed(plainMessage, "v=1;", "v=1; z=Subject:a=20b=20c;"), false, Neutral, "b= inside another tag not supported"},
-		{"a tag that ends in b", signed(plainMessage, "v=1;", "v=1; xb=1;"), false, Neutral, "b= inside another tag not supported"},
-		{"l=", signed(plainMessage, "v=1;", "v=1; l=1000;"), false, Policy, "body length tag l= not accepted"},
-		{"DKIM-Signature in its own h=", signed(plainMessage, "h=from", "h=dkim-signature:from"), false, Neutral, "missing DKIM-Signature in h= not supported"},
-		{"bare CR in relaxed field", signed("X: a\rb\r\n"+plainMessage, "h=from", "h=x:from"), false, Neutral, "malformed line end in signed header"},
-		{"bare CR in simple field", signed("X: a\rb\r\n"+plainMessage, "c=relaxed/relaxed; d=example.com; s=s; h=from", "c=simple; d=example.com; s=s; h=x:from"), true, Pass, "signature was verified"},
-		{"bare CR in body", signed(bareCR("a\rb\r\n"), ":to:subject:date", ""), true, Pass, "signature was verified"},
-		{"bare CR after space in body", signed(bareCR("a \rb\r\n"), ":to:subject:date", ""), false, Neutral, "bare CR in body not supported"},
-		{"bare CR ends the body", signed(bareCR("a\r\r\n"), ":to:subject:date", ""), false, Neutral, "bare CR in body not supported"},
-		{"bare CR added to the body", signed(bareCR("a\r\n"), ":to:subject:date", "") + "\r\r\n", true, Neutral, "bare CR in body not supported"},
-		{"bare CR in simple body", signed(bareCR("a \rb\r\r\n"), "relaxed; d=example.com; s=s; h=from:to:subject:date", "simple; d=example.com; s=s; h=from"), true, Pass, "signature was verified"},
+		{"t= in the future", signed(plainMessage, "v=1;", "v=1; t="+itoa(now+3600)+";"), true, Policy, "signature from the future", ""},
+		{"x= before t=", signed(plainMessage, "v=1;", "v=1; t="+itoa(now+100)+"; x="+itoa(now+50)+";"), true, Neutral, "signature expires before it begins", ""},
+		{"no From field", signed(noFrom, "v=1;", "v=1 ;"), true, PermError, "no From field", ""},
+		{"letter case of i=", signed(plainMessage, "d=example.com", "d=example.com; i=joe@Example.COM"), false, Neutral, "i= and d= differ in letter case, not supported", Pass},
+		{"letter case of d=", signed(plainMessage, "d=example.com", "d=Example.com; i=joe@example.com"), false, Neutral, "i= and d= differ in letter case, not supported", Pass},
+		{"letter case of a=", signed(plainMessage, "a=rsa-sha256", "a=RSA-SHA256"), false, Neutral, "letter case in signature not supported", Pass},
+		{"letter case of c=", signed(plainMessage, "c=relaxed/relaxed", "c=Relaxed/Relaxed"), false, Neutral, "letter case in signature not supported", Pass},
+		{"letter case of q=", signed(plainMessage, "v=1;", "v=1; q=DNS/TXT;"), false, Neutral, "letter case in signature not supported", Pass},
+		{"b= in z=", signed(plainMessage, "v=1;", "v=1; z=Subject:a=20b=20c;"), false, Neutral, "b= inside another tag not supported", Pass},
+		{"a tag that ends in b", signed(plainMessage, "v=1;", "v=1; xb=1;"), false, Neutral, "b= inside another tag not supported", Pass},
+		{"l=", signed(plainMessage, "v=1;", "v=1; l=1000;"), false, Policy, "body length tag l= not accepted", ""},
+		{"DKIM-Signature in its own h=", signed(plainMessage, "h=from", "h=dkim-signature:from"), false, Neutral, "missing DKIM-Signature in h= not supported", Pass},
+		{"bare CR in relaxed field", signed("X: a\rb\r\n"+plainMessage, "h=from", "h=x:from"), false, Neutral, "malformed line end in signed header", Pass},
+		{"bare CR in simple field", signed("X: a\rb\r\n"+plainMessage, "c=relaxed/relaxed; d=example.com; s=s; h=from", "c=simple; d=example.com; s=s; h=x:from"), true, Pass, "signature was verified", ""},
+		{"bare CR in body", signed(bareCR("a\rb\r\n"), ":to:subject:date", ""), true, Pass, "signature was verified", ""},
+		{"bare CR after space in body", signed(bareCR("a \rb\r\n"), ":to:subject:date", ""), false, Neutral, "bare CR in body not supported", Pass},
+		{"bare CR ends the body", signed(bareCR("a\r\r\n"), ":to:subject:date", ""), false, Neutral, "bare CR in body not supported", Pass},
+		{"bare CR added to the body", signed(bareCR("a\r\n"), ":to:subject:date", "") + "\r\r\n", true, Neutral, "bare CR in body not supported", Fail},
+		{"bare CR in simple body", signed(bareCR("a \rb\r\r\n"), "relaxed; d=example.com; s=s; h=from:to:subject:date", "simple; d=example.com; s=s; h=from"), true, Pass, "signature was verified", ""},
 	}
-	v := zoneVerifier(t, usualZone())
+	guarded, own := engineVerifier(t, EngineGoMsgauth, usualZone()), zoneVerifier(t, usualZone())
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			results, err := msgauth.VerifyWithOptions(strings.NewReader(tt.message), &msgauth.VerifyOptions{LookupTXT: usualTXT})
@@ -78,7 +80,9 @@ func TestLibraryFaults(t *testing.T) {
 			if good := results[0].Err == nil; good != tt.library {
 				t.Errorf("the library says %v", results[0].Err)
 			}
-			wantOne(t, run(v, tt.message), tt.result, tt.reason)
+			wantOne(t, run(guarded, tt.message), tt.result, tt.reason)
+			reason := map[Result]string{"": tt.reason, Pass: "signature was verified", Fail: badBodyHash}[tt.own]
+			wantOne(t, run(own, tt.message), cmp.Or(tt.own, tt.result), reason)
 		})
 	}
 }
@@ -116,27 +120,33 @@ func TestKeyFaults(t *testing.T) {
 			for _, text := range tt.texts {
 				records = append(records, name, text)
 			}
-			wantOne(t, run(zoneVerifier(t, zoneOf(records...)), tt.message), tt.result, tt.reason)
+			for _, e := range []Engine{EngineAssay, EngineGoMsgauth} {
+				wantOne(t, run(engineVerifier(t, e, zoneOf(records...)), tt.message), tt.result, tt.reason)
+			}
 		})
 	}
 }
 
-func TestTesting(t *testing.T) {
+func TestTesting(t *testing.T) { withEngines(t, testTesting) }
+
+func testTesting(t *testing.T, e Engine) {
 	zone := zoneOf("s._domainkey.example.com", "v=DKIM1; t=y; p="+publicText(&rsa2048().PublicKey))
 	signed := sign(rsa2048(), plainMessage, usualTags)
-	if o := wantOne(t, run(zoneVerifier(t, zone), signed), Pass, "signature was verified"); !o.Testing {
+	if o := wantOne(t, run(engineVerifier(t, e, zone), signed), Pass, "signature was verified"); !o.Testing {
 		t.Error("t=y is not reported")
 	}
-	if o := wantOne(t, run(zoneVerifier(t, zone), signed+"x"), Fail, "body hash did not verify"); !o.Testing {
+	if o := wantOne(t, run(engineVerifier(t, e, zone), signed+"x"), Fail, "body hash did not verify"); !o.Testing {
 		t.Error("t=y is not reported")
 	}
 }
 
 // TestSignedSignature: a signature may cover other ones; each is verified by itself.
-func TestSignedSignature(t *testing.T) {
+func TestSignedSignature(t *testing.T) { withEngines(t, testSignedSignature) }
+
+func testSignedSignature(t *testing.T, e Engine) {
 	inner := sign(edwards(), plainMessage, strings.NewReplacer("rsa-", "ed25519-", "s=s;", "s=ed;").Replace(usualTags))
 	outer := sign(rsa2048(), inner, strings.Replace(usualTags, "h=from", "h=dkim-signature:from", 1))
-	v := zoneVerifier(t, usualZone())
+	v := engineVerifier(t, e, usualZone())
 	if got := run(v, outer); len(got) != 2 || got[0].Result != Pass || got[1].Result != Pass {
 		t.Errorf("%+v", got)
 	}
@@ -150,8 +160,10 @@ func TestSignedSignature(t *testing.T) {
 }
 
 // TestSpaceBeforeColon: relaxed canonicalization deletes it (RFC 6376 section 3.4.2).
-func TestSpaceBeforeColon(t *testing.T) {
-	v := zoneVerifier(t, usualZone())
+func TestSpaceBeforeColon(t *testing.T) { withEngines(t, testSpaceBeforeColon) }
+
+func testSpaceBeforeColon(t *testing.T, e Engine) {
+	v := engineVerifier(t, e, usualZone())
 	signed := sign(rsa2048(), plainMessage, usualTags)
 	wantOne(t, run(v, strings.Replace(signed, "Subject:", "Subject \t:", 1)), Pass, "signature was verified")
 	signed = sign(rsa2048(), plainMessage, strings.Replace(usualTags, "c=relaxed", "c=simple", 1))
@@ -159,10 +171,12 @@ func TestSpaceBeforeColon(t *testing.T) {
 }
 
 // TestClock: x= is judged by the clock that was given.
-func TestClock(t *testing.T) {
+func TestClock(t *testing.T) { withEngines(t, testClock) }
+
+func testClock(t *testing.T, e Engine) {
 	far := time.Now().Add(24 * time.Hour)
 	signed := sign(rsa2048(), plainMessage, strings.Replace(usualTags, "v=1;", "v=1; t=1; x="+itoa(far.Unix())+";", 1))
-	v := zoneVerifier(t, usualZone())
+	v := engineVerifier(t, e, usualZone())
 	for offset, want := range map[time.Duration]Result{-time.Second: Pass, 0: Pass, 2 * time.Second: Policy} {
 		v.Now = func() time.Time { return far.Truncate(time.Second).Add(offset) }
 		if got := run(v, signed)[0]; got.Result != want {
@@ -172,12 +186,16 @@ func TestClock(t *testing.T) {
 	// The library has its own clock, which is later here.
 	signed = sign(rsa2048(), plainMessage, strings.Replace(usualTags, "v=1;", "v=1; t=1; x=1000;", 1))
 	v.Now = func() time.Time { return time.Unix(500, 0) }
-	wantOne(t, run(v, signed), Policy, "signature expired")
+	want, reason := Pass, "signature was verified"
+	if e == EngineGoMsgauth {
+		want, reason = Policy, "signature expired"
+	}
+	wantOne(t, run(v, signed), want, reason)
 }
 
-// TestEngineRead: the library may as well read as be written to.
-func TestEngineRead(t *testing.T) {
-	e := newEngine([]byte("header\r\n\r\n"))
+// TestFeedRead: the library may as well read as be written to.
+func TestFeedRead(t *testing.T) {
+	e := newFeed([]byte("header\r\n\r\n"))
 	var got bytes.Buffer
 	go func() {
 		defer close(e.done)
@@ -196,17 +214,20 @@ func TestEngineRead(t *testing.T) {
 	if got.String() != "header\r\n\r\nbody of several pieces" {
 		t.Errorf("%q", got.String())
 	}
-	ended := newEngine(nil)
+	ended := newFeed(nil)
 	close(ended.done)
 	if ended.wait(); ended.send([]byte("more")) || ended.running() {
 		t.Error("wants more after its end")
 	}
 }
 
-// TestOneQuestion: the library asks for nothing itself.
-func TestOneQuestion(t *testing.T) {
+// TestOneQuestion: names are asked for as A-labels, and the library asks for
+// nothing itself.
+func TestOneQuestion(t *testing.T) { withEngines(t, testOneQuestion) }
+
+func testOneQuestion(t *testing.T, e Engine) {
 	asked := make(chan dns.Question, 10)
-	v := &Verifier{Resolver: resolverFunc(func(_ context.Context, q dns.Question) (dns.Answer, error) {
+	v := &Verifier{Engine: e, Resolver: resolverFunc(func(_ context.Context, q dns.Question) (dns.Answer, error) {
 		asked <- q
 		return dns.Answer{Texts: []string{rsaRecord(rsa2048())}}, nil
 	})}
@@ -235,7 +256,7 @@ func TestLibraryErrors(t *testing.T) {
 		"DKIM-Signature: v=1\r\n\r\n",
 		"DKIM-Signature: v=1; a=rsa-sha256; b=YQ==; bh=YQ==; d=example.com; h=to; s=s\r\n\r\n",
 	} {
-		e := newEngine([]byte(header))
+		e := newFeed([]byte(header))
 		close(e.pieces)
 		if v := e.verify(key); v.result != Neutral || v.reason != "signature not processed" || v.err == nil {
 			t.Errorf("%q: %+v", header, v)

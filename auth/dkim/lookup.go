@@ -2,12 +2,81 @@ package dkim
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
+	"sync"
 
 	"assay/auth/dns"
 )
+
+// Keys looks up the public keys for the signatures of one message: all at the
+// same time, and each selector and domain once. Its methods are called one at a
+// time. Stop must be called.
+type Keys struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	resolver dns.Resolver
+	limits   KeyLimits
+	lookups  map[string]*KeyLookup
+	running  sync.WaitGroup
+}
+
+// KeyLimits are the sizes of RSA keys that are accepted, in bits.
+type KeyLimits struct {
+	MinRSABits int // anything below 1024 means 1024 (RFC 8301 section 3.2)
+	MaxRSABits int // zero or less means 8192
+}
+
+// NewKeys prepares lookups, which end when ctx does. Nothing is asked yet.
+func NewKeys(ctx context.Context, r dns.Resolver, limits KeyLimits) *Keys {
+	k := &Keys{resolver: r, lookups: map[string]*KeyLookup{}}
+	k.ctx, k.cancel = context.WithCancel(ctx)
+	k.limits.MinRSABits = max(limits.MinRSABits, leastRSABits)
+	k.limits.MaxRSABits = positive(limits.MaxRSABits, defaultMaxRSABits)
+	return k
+}
+
+// Ask begins the lookup of a key (RFC 6376 section 3.6.2.1), or returns the
+// lookup that has begun before. Selector and domain are as TagList.Domain gives them.
+func (k *Keys) Ask(selector, domain string) *KeyLookup {
+	name := selector + "._domainkey." + domain
+	if l, ok := k.lookups[name]; ok {
+		return l
+	}
+	l := &KeyLookup{name: name, limits: k.limits, done: make(chan struct{})}
+	k.lookups[name] = l
+	k.running.Go(func() { l.ask(k.ctx, k.resolver) })
+	return l
+}
+
+// Wait waits for all answers. It panics with a *Panic if the resolver did.
+func (k *Keys) Wait() {
+	k.running.Wait()
+	for _, l := range k.lookups {
+		if l.panicked != nil {
+			panic(l.panicked)
+		}
+	}
+}
+
+// Stop ends the lookups and waits until none is running. Idempotent.
+func (k *Keys) Stop() {
+	k.cancel()
+	k.running.Wait()
+}
+
+// A KeyLookup is the question for the keys at one selector. It is safe for
+// concurrent use.
+type KeyLookup struct {
+	name     string
+	limits   KeyLimits
+	done     chan struct{}
+	answer   published // once done is closed, like panicked
+	panicked *Panic
+}
 
 // A published is what DNS holds at one selector: key records, or why there are none.
 type published struct {
@@ -15,19 +84,14 @@ type published struct {
 	problem *verdict
 }
 
-// A lookup is the question for one key. The check that owns it asks; the other
-// ones with the same selector and domain wait.
-type lookup struct {
-	name   string
-	done   chan struct{}
-	answer published // once done is closed
-}
-
-// ask closes done also when the resolver panics: the others then end without
-// an answer, and Finish panics for the owner.
-func (l *lookup) ask(ctx context.Context, r dns.Resolver) {
-	l.answer.problem = temporary("key unavailable", errPanicked)
+func (l *KeyLookup) ask(ctx context.Context, r dns.Resolver) {
 	defer close(l.done)
+	defer func() {
+		if p := recover(); p != nil {
+			l.panicked = &Panic{p, debug.Stack()}
+		}
+	}()
+	l.answer.problem = temporary("key unavailable", errPanicked)
 	a, err := r.Resolve(ctx, dns.Question{Name: l.name, Type: dns.TypeTXT})
 	if err != nil {
 		err = fmt.Errorf("dkim: key %s: %w", l.name, err)
@@ -39,17 +103,78 @@ func (l *lookup) ask(ctx context.Context, r dns.Resolver) {
 
 var errPanicked = errors.New("dkim: the lookup panicked")
 
-// lookups are those of one message.
-type lookups map[string]*lookup
-
-// get returns the lookup of a signature's key; owner is true the first time.
-func (l lookups) get(s *signature) (_ *lookup, owner bool) {
-	name := s.outcome.Selector + "._domainkey." + s.outcome.Domain
-	if k, ok := l[name]; ok {
-		return k, false
+// Done tells whether there is an answer, or none to come.
+func (l *KeyLookup) Done() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
 	}
-	l[name] = &lookup{name: name, done: make(chan struct{})}
-	return l[name], true
+}
+
+// A KeyUse is what a key is wanted for.
+type KeyUse struct {
+	Algorithm string // a= of the signature: RSASHA256 or Ed25519SHA256
+	Subdomain bool   // i= is below d=, which a key record may forbid (t=s)
+}
+
+// A Key is a public key, or why there is none that can be used.
+type Key struct {
+	Public crypto.PublicKey // for Verify; nil if there is none that can be used
+
+	// Result is "" if the key can be used, else TempError when DNS had no answer,
+	// PermError when there is no key or none that suits, or Policy when it is too
+	// short or too long. Reason is why, in a few words of our own; Err explains
+	// TempError and PermError.
+	Result Result
+	Reason string
+	Err    error
+
+	Bits    int  // size of the key, also of one that can't be used; 0: unknown
+	Testing bool // the key record says t=y (RFC 6376 section 3.6.1)
+}
+
+// Key waits for the answer and picks the key that suits (RFC 6376 section 6.1.2).
+func (l *KeyLookup) Key(use KeyUse) Key {
+	record, v := l.choose(use)
+	var key Key
+	if record != nil {
+		key.Bits, key.Testing = record.bits, record.testing
+	}
+	if v != nil {
+		key.Result, key.Reason, key.Err = v.result, v.reason, v.err
+		return key
+	}
+	key.Public = record.public
+	return key
+}
+
+// choose returns the one key that suits, or one that does not with the reason.
+// Where several do, RFC 6376 section 3.6.2.2 defines no result, so that none is
+// better than any.
+func (l *KeyLookup) choose(use KeyUse) (*keyRecord, *verdict) {
+	<-l.done
+	if l.answer.problem != nil {
+		return nil, l.answer.problem
+	}
+	var chosen, unsuited *keyRecord
+	var problem *verdict
+	for _, k := range l.answer.keys {
+		v := k.suits(use, l.limits)
+		switch {
+		case v != nil && unsuited == nil:
+			unsuited, problem = k, v
+		case v == nil && chosen != nil && chosen.data != k.data:
+			return unsuited, permanent("several keys for signature")
+		case v == nil:
+			chosen = k
+		}
+	}
+	if chosen == nil {
+		return unsuited, problem
+	}
+	return chosen, nil
 }
 
 // readPublished picks the key records among all TXT records of the name.
@@ -82,35 +207,4 @@ func uniqueSorted(texts []string) []string {
 	texts = slices.Clone(texts)
 	slices.Sort(texts)
 	return slices.Compact(texts)
-}
-
-// choose returns the one key that suits the signature. Where several do, RFC
-// 6376 section 3.6.2.2 defines no result, so that none is better than any.
-func (p published) choose(s *signature, limits keyLimits) (*keyRecord, *verdict) {
-	if p.problem != nil {
-		return nil, p.problem
-	}
-	var chosen *keyRecord
-	var first *verdict
-	for _, k := range p.keys {
-		v := k.suits(s, limits)
-		switch {
-		case v != nil && first == nil:
-			first = v
-			s.describeKey(k)
-		case v == nil && chosen != nil && chosen.data != k.data:
-			return nil, permanent("several keys for signature")
-		case v == nil:
-			chosen = k
-		}
-	}
-	if chosen == nil {
-		return nil, first
-	}
-	s.describeKey(chosen)
-	return chosen, nil
-}
-
-func (s *signature) describeKey(k *keyRecord) {
-	s.outcome.KeyBits, s.outcome.Testing = k.bits, k.testing
 }

@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +12,7 @@ import (
 const (
 	lowerFieldName = "dkim-signature"
 
-	maxSignatureField = 64 << 10 // bytes of one DKIM-Signature field
-	maxSignatureText  = 4096     // bytes of b= and bh= each: an RSA key of 24,000 bits needs no more
-	maxIdentity       = 512      // bytes of i=
+	maxIdentity = 512 // bytes of i=
 
 	// clockSkew is how far t= may be ahead of the clock.
 	clockSkew = 5 * time.Minute
@@ -23,22 +20,22 @@ const (
 
 // A signature is one DKIM-Signature field, read by RFC 6376 section 3.5.
 type signature struct {
-	raw         string
-	index       int // of the field in the header
-	bStart      int // where the value of b= and the white space around it are in raw
-	bEnd        int
+	field       message.Field
+	tags        TagList
+	index       int      // of the field in the header
 	names       []string // h=, lower case
 	auidDomain  string   // domain of i=, lower case
-	headerCanon string   // simple or relaxed
-	bodyCanon   string
-	unsupported string // what in it the library can't read although RFC 6376 allows it
+	headerCanon Canonicalization
+	bodyCanon   Canonicalization
+	bodyHash    []byte // bh=
+	signed      []byte // b=
 
 	outcome Outcome
 }
 
 // A reader holds what the tags of one field are judged by.
 type reader struct {
-	tags     tagList
+	tags     TagList
 	now      time.Time
 	maxNames int
 }
@@ -46,45 +43,36 @@ type reader struct {
 // readSignature reads the field h[index]. The signature is never nil; its
 // outcome is filled as far as the field is well-formed.
 func readSignature(f message.Field, index int, now time.Time, maxNames int) (*signature, *verdict) {
-	s := &signature{raw: f.Raw, index: index}
-	if len(s.raw) > maxSignatureField {
+	s := &signature{field: f, index: index}
+	if len(f.Raw) > maxSignatureField {
 		return s, policy("signature field too large")
 	}
-	colon := strings.IndexByte(s.raw, ':')
-	if colon < 0 {
-		return s, neutral("malformed signature")
-	}
-	tags, err := parseTags(s.raw[colon+1:])
+	tags, err := FieldTags(f)
 	if err != nil {
 		return s, &verdict{Neutral, "malformed signature", err}
 	}
-	return s, s.read(&reader{tags, now, maxNames}, colon+1)
+	s.tags = tags
+	return s, s.read(&reader{tags, now, maxNames})
 }
 
 // read takes all tags, also past a bad one: the outcome is to say as much as
 // it can. The first bad tag decides.
-func (s *signature) read(r *reader, valueStart int) *verdict {
+func (s *signature) read(r *reader) *verdict {
 	var first *verdict
 	for _, read := range [...]func(*reader) *verdict{
 		readVersion, s.readDomain, s.readSelector, s.readIdentity, s.readAlgorithm,
-		s.readCanonicalization, s.readSignature, readBodyHash, readQuery, s.readNames,
+		s.readCanonicalization, s.readSignature, s.readBodyHash, readQuery, s.readNames,
 		readLength, readTimes,
 	} {
 		if v := read(r); v != nil && first == nil {
 			first = v
 		}
 	}
-	if first != nil {
-		return first
-	}
-	b, _ := r.tags.find("b")
-	s.bStart, s.bEnd = valueStart+b.start, valueStart+b.end
-	s.noteUnsupported(r.tags)
-	return nil
+	return first
 }
 
 func readVersion(r *reader) *verdict {
-	switch v, ok := r.tags.get("v"); {
+	switch v, ok := r.tags.Get("v"); {
 	case !ok:
 		return neutral("signature without v=")
 	case v != "1":
@@ -94,11 +82,10 @@ func readVersion(r *reader) *verdict {
 }
 
 func (s *signature) readDomain(r *reader) *verdict {
-	d, ok := r.tags.get("d")
-	if !ok {
+	if _, ok := r.tags.Get("d"); !ok {
 		return neutral("signature without d=")
 	}
-	d, ok = domainName(d)
+	d, ok := r.tags.Domain("d")
 	if !ok || !strings.Contains(d, ".") {
 		return neutral("malformed d= in signature")
 	}
@@ -107,11 +94,11 @@ func (s *signature) readDomain(r *reader) *verdict {
 }
 
 func (s *signature) readSelector(r *reader) *verdict {
-	v, ok := r.tags.get("s")
-	if !ok {
+	if _, ok := r.tags.Get("s"); !ok {
 		return neutral("signature without s=")
 	}
-	if s.outcome.Selector, ok = domainName(v); !ok {
+	var ok bool
+	if s.outcome.Selector, ok = r.tags.Domain("s"); !ok {
 		return neutral("malformed s= in signature")
 	}
 	return nil
@@ -119,7 +106,7 @@ func (s *signature) readSelector(r *reader) *verdict {
 
 // readIdentity checks that i= is in d= (RFC 6376 section 6.1.1), after readDomain.
 func (s *signature) readIdentity(r *reader) *verdict {
-	i, ok := r.tags.get("i")
+	i, ok := r.tags.Get("i")
 	if !ok {
 		return nil
 	}
@@ -140,7 +127,7 @@ func (s *signature) readIdentity(r *reader) *verdict {
 }
 
 func (s *signature) readAlgorithm(r *reader) *verdict {
-	a, ok := r.tags.get("a")
+	a, ok := r.tags.Get("a")
 	if !ok {
 		return neutral("signature without a=")
 	}
@@ -151,7 +138,7 @@ func (s *signature) readAlgorithm(r *reader) *verdict {
 	}
 	s.outcome.Algorithm = a
 	switch a {
-	case "rsa-sha256", "ed25519-sha256":
+	case RSASHA256, Ed25519SHA256:
 		return nil
 	case "rsa-sha1": // RFC 8301 section 3.1
 		return policy("insecure algorithm rsa-sha1")
@@ -160,60 +147,40 @@ func (s *signature) readAlgorithm(r *reader) *verdict {
 }
 
 func (s *signature) readCanonicalization(r *reader) *verdict {
-	c, _ := r.tags.get("c")
-	header, body, both := strings.Cut(lowerASCII(c), "/")
-	if c == "" {
-		header = "simple"
-	}
-	if !both {
-		body = "simple"
-	}
-	if !isCanonicalization(header) || !isCanonicalization(body) {
+	header, body, ok := r.tags.Canonicalizations()
+	if !ok {
 		return neutral("unknown canonicalization")
 	}
 	s.headerCanon, s.bodyCanon = header, body
-	s.outcome.Canonicalization = header + "/" + body
+	s.outcome.Canonicalization = header.String() + "/" + body.String()
 	return nil
 }
 
-func isCanonicalization(s string) bool { return s == "simple" || s == "relaxed" }
-
 func (s *signature) readSignature(r *reader) *verdict {
-	b, ok := r.tags.get("b")
+	b, ok := r.tags.Get("b")
 	if !ok {
 		return neutral("signature without b=")
 	}
-	if b, ok = base64Text(b); !ok {
+	if s.signed, ok = r.tags.Base64("b"); !ok {
 		return neutral("malformed b= in signature")
 	}
-	s.outcome.Signature = b
+	s.outcome.Signature = removeSpace(b)
 	return nil
 }
 
-func readBodyHash(r *reader) *verdict {
-	bh, ok := r.tags.get("bh")
-	if !ok {
+func (s *signature) readBodyHash(r *reader) *verdict {
+	if _, ok := r.tags.Get("bh"); !ok {
 		return neutral("signature without bh=")
 	}
-	if _, ok = base64Text(bh); !ok {
+	var ok bool
+	if s.bodyHash, ok = r.tags.Base64("bh"); !ok {
 		return neutral("malformed bh= in signature")
 	}
 	return nil
 }
 
-// base64Text removes white space and tells whether the rest is base64, not empty.
-func base64Text(s string) (text string, ok bool) {
-	text = removeSpace(s)
-	if text == "" || len(text) > maxSignatureText {
-		return "", false
-	}
-	var buf [maxSignatureText]byte
-	_, err := base64.StdEncoding.Decode(buf[:], []byte(text))
-	return text, err == nil
-}
-
 func readQuery(r *reader) *verdict {
-	q, ok := r.tags.get("q")
+	q, ok := r.tags.Get("q")
 	if !ok {
 		return nil
 	}
@@ -226,21 +193,18 @@ func readQuery(r *reader) *verdict {
 }
 
 func (s *signature) readNames(r *reader) *verdict {
-	h, ok := r.tags.get("h")
-	if !ok {
+	h, ok := r.tags.Get("h")
+	switch {
+	case !ok:
 		return neutral("signature without h=")
-	}
-	n := strings.Count(h, ":") + 1
-	if n > r.maxNames {
+	case strings.Count(h, ":") >= r.maxNames:
 		return policy("too many names in h=")
 	}
-	s.names = make([]string, 0, n)
-	for name := range strings.SplitSeq(lowerASCII(h), ":") {
-		name = trimSpace(name)
+	s.names = r.tags.Names("h")
+	for _, name := range s.names {
 		if !isFieldName(name) {
 			return neutral("malformed h= in signature")
 		}
-		s.names = append(s.names, name)
 	}
 	if !slices.Contains(s.names, "from") {
 		return permanent("From field not signed")
@@ -260,7 +224,7 @@ func isFieldName(s string) bool {
 
 // readLength refuses l=: it leaves the end of the body unsigned (RFC 6376 section 8.2).
 func readLength(r *reader) *verdict {
-	l, ok := r.tags.get("l")
+	l, ok := r.tags.Get("l")
 	switch {
 	case !ok:
 		return nil
@@ -291,7 +255,7 @@ func readTimes(r *reader) *verdict {
 
 // readTime reads seconds since 1970. ok is false for what is no such number.
 func (r *reader) readTime(name string) (t time.Time, present, ok bool) {
-	v, present := r.tags.get(name)
+	v, present := r.tags.Get(name)
 	if !present {
 		return time.Time{}, false, true
 	}
@@ -310,4 +274,31 @@ func isDigits(s string, limit int) bool {
 		}
 	}
 	return s != "" && len(s) <= limit
+}
+
+// checkFrom refuses a signature that leaves a From field open to forgery
+// (RFC 6376 sections 5.4 and 8.15).
+func checkFrom(s *signature, fromFields int) *verdict {
+	signed := 0
+	for _, name := range s.names {
+		if name == "from" {
+			signed++
+		}
+	}
+	switch {
+	case fromFields == 0:
+		return permanent("no From field")
+	case signed < fromFields:
+		return policy("not every From field signed")
+	}
+	return nil
+}
+
+// trimName removes white space before the colon, which old mail may have
+// (RFC 5322 section 4.5).
+func trimName(name string) string { return strings.TrimRight(name, " \t") }
+
+// keyUse is what the signature needs of its key.
+func (s *signature) keyUse() KeyUse {
+	return KeyUse{Algorithm: s.outcome.Algorithm, Subdomain: s.auidDomain != s.outcome.Domain}
 }

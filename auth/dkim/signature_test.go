@@ -153,29 +153,3 @@ func TestOutcomeOfBadSignature(t *testing.T) {
 		}
 	}
 }
-
-func TestStripsMore(t *testing.T) {
-	tests := []struct {
-		field string // B is the value of b=
-		want  bool
-	}{
-		{"X: a=1; b=B; c=d", false},
-		{"X: bh=abc=; b= B ;", false},
-		{"X: b=B", false},
-		{"X: z=a b=20; b=B", true},
-		{"X: z=ab=20; b=B", true},
-		{"X: b=B; z=b\r\n =x", true},
-		{"X: xb=1; b=B", true},
-		{"X: xb=; b=B", false},
-		{"X: b=B; xb=", false},
-		{"X: xB=1; b=B", false},
-		{"X: b=\r\n ab=c=B\r\n ;d=e", false},
-	}
-	for _, tt := range tests {
-		start := strings.Index(tt.field, " b=") + 3
-		end := strings.IndexByte(tt.field[start:]+";", ';') + start
-		if got := stripsMore(tt.field, start, end); got != tt.want {
-			t.Errorf("%q: %t", tt.field, got)
-		}
-	}
-}

@@ -18,7 +18,9 @@ type tag struct {
 	end   int    // where they end: at ";" or the end of the list
 }
 
-type tagList []tag
+// A TagList is a tag-list (RFC 6376 section 3.2) without duplicates, of at most
+// 64 tags. Names are case-sensitive.
+type TagList []tag
 
 var (
 	errTagName      = errors.New("dkim: a tag without a name")
@@ -30,14 +32,14 @@ var (
 
 // parseTags reads a tag-list by the grammar of RFC 6376 section 3.2, in linear
 // time. Values may hold UTF-8, as the section advises (RFC 8616 needs it).
-func parseTags(s string) (tagList, error) {
-	list := make(tagList, 0, 16)
+func parseTags(s string) (TagList, error) {
+	list := make(TagList, 0, 16)
 	for i := 0; ; {
 		t, err := parseTag(s, i)
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := list.get(t.name); ok {
+		if _, ok := list.Get(t.name); ok {
 			return nil, errTagDuplicate
 		}
 		if len(list) == maxTags {
@@ -78,13 +80,13 @@ func parseTag(s string, i int) (tag, error) {
 	return t, nil
 }
 
-// get returns the value of a tag. Names are case-sensitive.
-func (l tagList) get(name string) (value string, ok bool) {
+// Get returns the value of a tag without the white space around it.
+func (l TagList) Get(name string) (value string, ok bool) {
 	t, ok := l.find(name)
 	return t.value, ok
 }
 
-func (l tagList) find(name string) (tag, bool) {
+func (l TagList) find(name string) (tag, bool) {
 	for _, t := range l {
 		if t.name == name {
 			return t, true
@@ -156,8 +158,8 @@ func removeSpace(s string) string {
 	}
 	b := make([]byte, 0, len(s))
 	for i := range len(s) {
-		if !strings.Contains(spaceBytes, s[i:i+1]) {
-			b = append(b, s[i])
+		if c := s[i]; !isBlank(c) && c != '\r' && c != '\n' {
+			b = append(b, c)
 		}
 	}
 	return string(b)

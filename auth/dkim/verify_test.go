@@ -15,8 +15,11 @@ import (
 	"assay/auth/dns/dnstest"
 )
 
-func TestPass(t *testing.T) {
+func TestPass(t *testing.T) { withEngines(t, testPass) }
+
+func testPass(t *testing.T, e Engine) {
 	v := zoneVerifier(t, usualZone())
+	v.Engine = e
 	for _, header := range []string{"simple", "relaxed"} {
 		for _, body := range []string{"simple", "relaxed"} {
 			canon := header + "/" + body
@@ -43,8 +46,11 @@ func TestPass(t *testing.T) {
 	}
 }
 
-func TestFail(t *testing.T) {
+func TestFail(t *testing.T) { withEngines(t, testFail) }
+
+func testFail(t *testing.T, e Engine) {
 	v := zoneVerifier(t, usualZone())
+	v.Engine = e
 	signed := sign(rsa2048(), plainMessage, usualTags)
 	tests := []struct{ name, message, reason string }{
 		{"body", strings.Replace(signed, "lost", "won", 1), "body hash did not verify"},
@@ -80,7 +86,9 @@ func TestUnsigned(t *testing.T) {
 	n.Cancel()
 }
 
-func TestDNS(t *testing.T) {
+func TestDNS(t *testing.T) { withEngines(t, testDNS) }
+
+func testDNS(t *testing.T, e Engine) {
 	signed := sign(rsa2048(), plainMessage, usualTags)
 	const name = "s._domainkey.example.com"
 	spf := []string{name, "v=spf1 include:_spf.example.com -all", name, "verification=abc"}
@@ -104,15 +112,17 @@ func TestDNS(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantOne(t, run(zoneVerifier(t, tt.zone), signed), tt.result, tt.reason)
+			wantOne(t, run(engineVerifier(t, e, tt.zone), signed), tt.result, tt.reason)
 		})
 	}
 }
 
-func TestDNSFailure(t *testing.T) {
+func TestDNSFailure(t *testing.T) { withEngines(t, testDNSFailure) }
+
+func testDNSFailure(t *testing.T, e Engine) {
 	r := dnstest.NewResolver(t, usualZone())
 	r.Fail("s._domainkey.example.com")
-	o := wantOne(t, run(&Verifier{Resolver: r}, sign(rsa2048(), plainMessage, usualTags)), TempError, "key unavailable")
+	o := wantOne(t, run(&Verifier{Resolver: r, Engine: e}, sign(rsa2048(), plainMessage, usualTags)), TempError, "key unavailable")
 	if !errors.Is(o.Err, dnstest.ErrFail) {
 		t.Errorf("Err = %v", o.Err)
 	}
@@ -125,7 +135,9 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-func TestDeadline(t *testing.T) {
+func TestDeadline(t *testing.T) { withEngines(t, testDeadline) }
+
+func testDeadline(t *testing.T, e Engine) {
 	bubble(t, func(t *testing.T) {
 		r := dnstest.NewResolver(t, usualZone())
 		r.Delay(time.Minute)
@@ -133,7 +145,7 @@ func TestDeadline(t *testing.T) {
 		defer cancel()
 		h, body := split(sign(rsa2048(), plainMessage, usualTags))
 		start := time.Now()
-		n := (&Verifier{Resolver: r}).Begin(ctx, h)
+		n := (&Verifier{Resolver: r, Engine: e}).Begin(ctx, h)
 		n.Write([]byte(body))
 		o := wantOne(t, n.Finish(), TempError, "key unavailable")
 		if !errors.Is(o.Err, context.DeadlineExceeded) || time.Since(start) != time.Second {
@@ -142,8 +154,31 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
+// TestWriteWaitsForNothing: the body is hashed as it comes, with or without keys.
+func TestWriteWaitsForNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := dnstest.NewResolver(t, usualZone())
+		r.Delay(time.Minute)
+		h, body := split(sign(rsa2048(), plainMessage, usualTags))
+		start := time.Now()
+		n := (&Verifier{Resolver: r}).Begin(t.Context(), h)
+		for _, c := range []byte(body) {
+			n.Write([]byte{c})
+		}
+		if time.Since(start) != 0 {
+			t.Errorf("Write waited %s", time.Since(start))
+		}
+		wantOne(t, n.Finish(), Pass, "signature was verified")
+		if time.Since(start) != time.Minute {
+			t.Errorf("took %s, want that of the lookup", time.Since(start))
+		}
+	})
+}
+
 // TestLookups: keys are asked for at once, each once, before the body.
-func TestLookups(t *testing.T) {
+func TestLookups(t *testing.T) { withEngines(t, testLookups) }
+
+func testLookups(t *testing.T, e Engine) {
 	bubble(t, func(t *testing.T) {
 		r := dnstest.NewResolver(t, usualZone())
 		r.Delay(time.Second)
@@ -152,7 +187,7 @@ func TestLookups(t *testing.T) {
 		signed = sign(edwards(), signed, strings.NewReplacer("rsa-", "ed25519-", "s=s;", "s=ed;").Replace(usualTags))
 		h, body := split(signed)
 		start := time.Now()
-		n := (&Verifier{Resolver: r}).Begin(t.Context(), h)
+		n := (&Verifier{Resolver: r, Engine: e}).Begin(t.Context(), h)
 		if time.Since(start) != 0 {
 			t.Errorf("Begin waited %s", time.Since(start))
 		}
@@ -177,7 +212,9 @@ func TestLookups(t *testing.T) {
 
 // TestCancel: nothing is running after it, wherever the message was. A
 // goroutine that is left makes synctest fail.
-func TestCancel(t *testing.T) {
+func TestCancel(t *testing.T) { withEngines(t, testCancel) }
+
+func testCancel(t *testing.T, e Engine) {
 	signed := sign(rsa2048(), sign(rsa2048(), plainMessage, usualTags), usualTags)
 	h, body := split(signed)
 	for name, cancel := range map[string]func(r *dnstest.Resolver, n *Verification){
@@ -198,7 +235,7 @@ func TestCancel(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := dnstest.NewResolver(t, usualZone())
 				r.Delay(time.Second)
-				n := (&Verifier{Resolver: r}).Begin(t.Context(), h)
+				n := (&Verifier{Resolver: r, Engine: e}).Begin(t.Context(), h)
 				cancel(r, n)
 				n.Cancel()
 				n.Cancel()
@@ -216,9 +253,11 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestFinishTwice(t *testing.T) {
+func TestFinishTwice(t *testing.T) { withEngines(t, testFinishTwice) }
+
+func testFinishTwice(t *testing.T, e Engine) {
 	h, body := split(sign(rsa2048(), plainMessage, usualTags))
-	n := zoneVerifier(t, usualZone()).Begin(t.Context(), h)
+	n := engineVerifier(t, e, usualZone()).Begin(t.Context(), h)
 	n.Write([]byte(body))
 	first := n.Finish()
 	n.Cancel()
@@ -227,11 +266,13 @@ func TestFinishTwice(t *testing.T) {
 	}
 }
 
-func TestWantsBody(t *testing.T) {
+func TestWantsBody(t *testing.T) { withEngines(t, testWantsBody) }
+
+func testWantsBody(t *testing.T, e Engine) {
 	bubble(t, func(t *testing.T) {
 		r := dnstest.NewResolver(t, usualZone())
 		h, body := split(sign(rsa2048(), plainMessage, usualTags))
-		n := (&Verifier{Resolver: r}).Begin(t.Context(), h)
+		n := (&Verifier{Resolver: r, Engine: e}).Begin(t.Context(), h)
 		synctest.Wait()
 		if !n.WantsBody() {
 			t.Error("with a key: body not wanted")
@@ -240,7 +281,7 @@ func TestWantsBody(t *testing.T) {
 		n.Finish()
 
 		r.Fail("s._domainkey.example.com")
-		n = (&Verifier{Resolver: r}).Begin(t.Context(), h)
+		n = (&Verifier{Resolver: r, Engine: e}).Begin(t.Context(), h)
 		if !n.WantsBody() {
 			t.Error("before the answer: body not wanted")
 		}
@@ -253,13 +294,16 @@ func TestWantsBody(t *testing.T) {
 }
 
 // TestPieces: the body's pieces don't matter, nor what becomes of their memory.
-func TestPieces(t *testing.T) {
+func TestPieces(t *testing.T) { withEngines(t, testPieces) }
+
+func testPieces(t *testing.T, e Engine) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	bodies := []string{
 		"", "\r\n", "\r\n\r\n\r\n", " \r\n", "a", "a \r\n \r\n\t\r\n", "a\r\n\r\nb\r\n\r\n\r\n \r\n",
 		strings.Repeat("a line  of \t text \r\n", 200) + strings.Repeat("\r\n", 500) + "end" + strings.Repeat("\r\n", 100),
 	}
 	v := zoneVerifier(t, usualZone())
+	v.Engine = e
 	for _, body := range bodies {
 		for _, canon := range []string{"relaxed/simple", "simple/relaxed"} {
 			tags := strings.Replace(usualTags, "relaxed/relaxed", canon, 1)
@@ -284,9 +328,11 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-func TestPanic(t *testing.T) {
+func TestPanic(t *testing.T) { withEngines(t, testPanic) }
+
+func testPanic(t *testing.T, e Engine) {
 	h, body := split(sign(edwards(), sign(rsa2048(), plainMessage, usualTags), strings.Replace(usualTags, "s=s;", "s=ed;", 1)))
-	v := &Verifier{Resolver: resolverFunc(func(context.Context, dns.Question) (dns.Answer, error) { panic("broken") })}
+	v := &Verifier{Engine: e, Resolver: resolverFunc(func(context.Context, dns.Question) (dns.Answer, error) { panic("broken") })}
 
 	n := v.Begin(t.Context(), h)
 	n.Write([]byte(body))
@@ -302,76 +348,6 @@ func TestPanic(t *testing.T) {
 	}()
 	n.Finish()
 	t.Error("Finish did not panic")
-}
-
-func TestTooManySignatures(t *testing.T) {
-	var signed strings.Builder
-	domains := []string{"a.test", "b.test", "sub.example.com", "c.test", "com.test", "example.com", "deep.sub.example.com", "aexample.com"}
-	for _, d := range domains {
-		signed.WriteString("DKIM-Signature: " + strings.Replace(usualTags, "d=example.com", "d="+d, 1) + "\r\n")
-	}
-	raw := strings.ReplaceAll(signed.String()+plainMessage, "=BH", "=aaaa")
-	raw = strings.ReplaceAll(raw, "=B\r\n", "=bbbb\r\n")
-	tests := []struct {
-		max     int
-		authors []string
-		want    []string
-	}{
-		{1, nil, domains[:1]},
-		{3, nil, domains[:3]},
-		{1, []string{"example.com"}, []string{"sub.example.com"}},
-		{3, []string{"example.com"}, []string{"sub.example.com", "example.com", "deep.sub.example.com"}},
-		{2, []string{"x.deep.sub.example.com", "c.test"}, []string{"sub.example.com", "c.test"}},
-		{4, []string{"example.com"}, []string{"a.test", "sub.example.com", "example.com", "deep.sub.example.com"}},
-		{8, nil, domains},
-		{0, nil, domains},
-		{-1, nil, domains},
-	}
-	for _, tt := range tests {
-		r := dnstest.NewResolver(t, usualZone())
-		h, _ := split(raw)
-		n := (&Verifier{Resolver: r, MaxSignatures: tt.max}).Begin(t.Context(), h, tt.authors...)
-		if got := n.Domains(); !slices.Equal(got, tt.want) {
-			t.Errorf("limit %d, authors %q: %q, want %q", tt.max, tt.authors, got, tt.want)
-		}
-		over := 0
-		for i, o := range n.Finish() {
-			if o.Domain != domains[i] {
-				t.Errorf("outcome %d is of %q, want %q", i, o.Domain, domains[i])
-			}
-			if o.Result == Policy && o.Reason == "too many signatures" {
-				over++
-			}
-		}
-		if over != len(domains)-len(tt.want) || len(r.Asked()) != len(tt.want) {
-			t.Errorf("limit %d: %d over, %d questions, want %d", tt.max, over, len(r.Asked()), len(tt.want))
-		}
-	}
-}
-
-func TestDefaultLimit(t *testing.T) {
-	field := "DKIM-Signature: " + strings.NewReplacer("=BH", "=aaaa", "=B", "=bbbb").Replace(usualTags) + "\r\n"
-	out := run(zoneVerifier(t, usualZone()), strings.Repeat(field, 5000)+plainMessage)
-	var got [2]int
-	for _, o := range out {
-		if o.Reason == "too many signatures" {
-			got[1]++
-		} else {
-			got[0]++
-		}
-	}
-	if got != [2]int{10, 4990} {
-		t.Errorf("%d verified, %d over the limit", got[0], got[1])
-	}
-}
-
-// TestMalformedDoNotCount: what can't be verified takes no place in the limit.
-func TestMalformedDoNotCount(t *testing.T) {
-	raw := strings.Repeat("DKIM-Signature: v=2\r\n", 20) + sign(rsa2048(), plainMessage, usualTags)
-	out := run(zoneVerifier(t, usualZone()), raw)
-	if last := out[len(out)-1]; len(out) != 21 || last.Result != Pass {
-		t.Errorf("%d outcomes, the last is %+v", len(out), last)
-	}
 }
 
 func ExampleVerifier() {
