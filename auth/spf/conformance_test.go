@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 
 	"assay/auth/dns"
 	"assay/auth/dns/dnstest"
+	"assay/testdata/conformance"
 )
 
 // suiteTests is how many tests rfc7208-tests.yml has.
@@ -80,13 +79,8 @@ func (test *suiteTest) run(t *testing.T, resolver dns.Resolver) {
 
 func loadSuite(t testing.TB) []suiteSection {
 	t.Helper()
-	f, err := os.Open(filepath.Join(conformanceDir(t), "spf", "rfc7208-tests.yml"))
-	if err != nil {
-		t.Skipf("without the public SPF suite: %v", err)
-	}
-	defer f.Close()
 	var sections []suiteSection
-	for d := yaml.NewDecoder(f); ; {
+	for d := yaml.NewDecoder(conformance.Open(t, "spf/rfc7208-tests.yml")); ; {
 		var section suiteSection
 		if err := d.Decode(&section); errors.Is(err, io.EOF) {
 			return sections
@@ -94,29 +88,6 @@ func loadSuite(t testing.TB) []suiteSection {
 			t.Fatal(err)
 		}
 		sections = append(sections, section)
-	}
-}
-
-// conformanceDir is $ASSAY_CONFORMANCE or ../shared/conformance from the root
-// of the module.
-func conformanceDir(t testing.TB) string {
-	t.Helper()
-	if dir := os.Getenv("ASSAY_CONFORMANCE"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "..", "shared", "conformance")
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Skip("without the public SPF suite: no go.mod above the test")
-		}
-		dir = parent
 	}
 }
 
