@@ -17,6 +17,7 @@ var (
 // programs may read differently.
 type parser struct {
 	r      *reading
+	finder finder
 	text   string
 	tokens []token // the last is end
 	i      int     // the next one
@@ -154,7 +155,9 @@ func (p *parser) phraseAddress(words []token, at int) error {
 	if err != nil || first == at {
 		return fmt.Errorf("@ in a display name: %.40q", p.text[words[at].from:])
 	}
-	p.r.add(domain, p.text[words[first].from:words[at].from])
+	local := p.text[words[first].from:words[at].from]
+	p.r.addFound(domain, local)
+	p.r.salvageAt(&p.finder, int(words[at].to), local) // white space or a comment may be no end
 	return nil
 }
 
@@ -186,7 +189,7 @@ func (p *parser) addrSpec(words []token) error {
 	if domain, err = ToASCII(domain); err != nil {
 		return err
 	}
-	p.r.add(domain, local)
+	p.r.add(newAuthor(domain, local))
 	return nil
 }
 

@@ -3,13 +3,12 @@ package message
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"unicode/utf8"
 )
 
 // Limits of what is read of the From fields. What lies beyond sets Err.
 const (
-	maxMailboxes = 100
-	maxSalvaged  = 1000     // places where a domain may be found outside of the addresses
+	maxMailboxes = 100      // and domains in all
 	maxFromField = 64 << 10 // bytes; longer fields are searched for domains, not parsed
 )
 
@@ -22,19 +21,24 @@ type Author struct {
 // Authors is what the From fields of a message say.
 //
 // When Err is nil, List has every domain that a mail program could take for the
-// author's, and at least one. When it is not, List has the domains that were
+// author's, and at least one. When it is not, List also has the domains that were
 // found anywhere in the unreadable text, for evidence: no list then makes a
 // message pass.
+//
+// The domains of addresses come first, those of all fields, so that no other text
+// can hide them; then the domains that were found in display names, comments and
+// unreadable text, each in the order of the header.
 type Authors struct {
-	List   []Author // one per distinct domain, in the order of the header; at most 100
+	List   []Author // one per distinct domain; at most 100
 	Fields int      // how many From fields there are
 	Err    error    // not nil: some From text can't be read with certainty, or there is none
 }
 
 // AuthorsOf reads the From fields (RFC 5322 section 3.6.2). Several fields are
 // no error by themselves: each is read. A field that is over 64 KiB or that
-// makes more than 100 mailboxes in all sets Err. Encoded words (RFC 2047) are
-// never decoded: no address can come from one.
+// makes more than 100 mailboxes in all sets Err, and so do more than 100 domains.
+// Encoded words (RFC 2047) in a readable field are not decoded: no address can come
+// from one. In an unreadable field they are searched for domains too.
 func AuthorsOf(h Header) Authors {
 	var r reading
 	for _, f := range h {
@@ -46,22 +50,31 @@ func AuthorsOf(h Header) Authors {
 	if r.Fields == 0 {
 		r.fail(errors.New("no From field"))
 	}
-	return r.Authors
+	return r.finish()
 }
 
-// A reading is the Authors as they are collected.
+// A reading is the Authors as they are collected; List has those of addresses.
 type reading struct {
 	Authors
 	mailboxes int
-	salvaged  int // @ seen by salvage
+	found     []Author // in other text
 }
 
 func (r *reading) field(value string) {
-	err := r.parse(value)
-	if err != nil {
+	if err := r.parse(value); err != nil {
 		r.fail(err)
-		r.salvage(value)
+		r.salvageAll(value)
 	}
+}
+
+// finish puts what was found elsewhere behind the addresses.
+func (r *reading) finish() Authors {
+	for _, a := range r.found {
+		if !r.add(a) {
+			break
+		}
+	}
+	return r.Authors
 }
 
 func (r *reading) parse(value string) error {
@@ -82,7 +95,7 @@ func (r *reading) parse(value string) error {
 	for _, c := range comments {
 		r.salvage(c)
 	}
-	p := parser{r: r, text: value, tokens: tokens}
+	p := parser{r: r, finder: finder{text: value}, text: value, tokens: tokens}
 	if err := p.list(); err != nil {
 		return err
 	}
@@ -99,58 +112,42 @@ func (r *reading) fail(err error) {
 	}
 }
 
-func (r *reading) add(domain, local string) {
-	for _, a := range r.List {
-		if a.Domain == domain {
-			return
-		}
-	}
-	if len(r.List) == maxMailboxes {
+// add lists an author if its domain is new; false: there is no room for it.
+func (r *reading) add(a Author) bool {
+	list, ok := appendNew(r.List, a)
+	if !ok {
 		r.fail(errTooMany)
-		return
 	}
-	a := Author{Domain: domain}
-	if local != "" {
-		a.Address = local + "@" + domain
-	}
-	r.List = append(r.List, a)
+	r.List = list
+	return ok
 }
 
-// salvage lists every domain after an @, wherever it stands: in a comment, or in
-// a field that can't be read, where a mail program might see it all the same.
-func (r *reading) salvage(text string) {
-	for {
-		local, rest, ok := strings.Cut(text, "@")
-		if !ok {
-			return
-		}
-		if r.salvaged++; r.salvaged > maxSalvaged {
-			r.fail(errTooMany)
-			return
-		}
-		text = rest
-		rest = strings.TrimLeft(rest[:min(len(rest), maxDomainText)], " \t\r\n")
-		found := strings.Trim(rest[:domainLen(rest)], ".")
-		if domain, err := lookup(found); err == nil {
-			r.add(domain, local[localStart(local):])
-		}
+// addFound keeps a domain from other text than an address, as add does.
+func (r *reading) addFound(domain, local string) bool {
+	list, ok := appendNew(r.found, newAuthor(domain, local))
+	if !ok {
+		r.fail(errTooMany)
 	}
+	r.found = list
+	return ok
 }
 
-// domainLen is the length of the longest start of s that may be part of a domain.
-func domainLen(s string) int {
-	n := 0
-	for n < len(s) && (isDomainByte(s[n]) || s[n] >= 0x80) {
-		n++
+func newAuthor(domain, local string) Author {
+	if local == "" || !utf8.ValidString(local) {
+		return Author{Domain: domain}
 	}
-	return n
+	return Author{Domain: domain, Address: local + "@" + domain}
 }
 
-// localStart is where the dot-atom begins that ends s.
-func localStart(s string) int {
-	n := len(s)
-	for n > 0 && (isAtext(s[n-1]) || s[n-1] == '.') {
-		n--
+// appendNew appends a unless its domain is there; not ok if there is no room.
+func appendNew(list []Author, a Author) (_ []Author, ok bool) {
+	for _, other := range list {
+		if other.Domain == a.Domain {
+			return list, true
+		}
 	}
-	return n
+	if len(list) == maxMailboxes {
+		return list, false
+	}
+	return append(list, a), true
 }

@@ -61,46 +61,46 @@ var fromTests = []struct{ name, value, want string }{
 	{"full-width dot", " a@good．example", "!good.example"},
 	{"one dot leader", " a@good․example", "!"},
 	{"soft hyphen", " a@go\u00adod.example", "!good.example"},
-	{"zero width joiner", " a@go\u200dod.example", "!"},
+	{"zero width joiner", " a@go\u200dod.example", "!good.example"},
 	{"full-width letters", " a@ｇood.example", "!good.example"},
 	{"decomposed letter", " a@bu\u0308cher.example", "!xn--bcher-kva.example"},
-	{"fraction slash", " a@good.example⁄.evil.example", "!good.xn--example-7d7c.evil.example"},
+	{"fraction slash", " a@good.example⁄.evil.example", "!good.example good.xn--example-7d7c.evil.example"},
 	{"emoji", " a@☃.example", "!xn--n3h.example"},
 	{"middle dot", " a@col·lecció.example", "xn--collecci-ioa91d.example"},
 	{"Arabic", " a@مثال.إختبار", "xn--mgbh0fb.xn--kgbechtv"},
-	{"full-width at", " a＠good.example@evil.example", "!evil.example"},
-	{"no-break space", " a@good.example\u00a0", "!"},
+	{"full-width at", " a＠good.example@evil.example", "!good.example evil.example"},
+	{"no-break space", " a@good.example\u00a0", "!good.example"},
 	{"Latin-1 name", " J\xfcrgen <a@good.example>", "good.example"},
 	{"Latin-1 local part", " j\xfcrgen@good.example", "!good.example"},
-	{"Latin-1 domain", " a@b\xfccher.example", "!"},
+	{"Latin-1 domain", " a@b\xfccher.example", "!xn--bcher-kva.example"},
 	{"Shift-JIS backslash", " \"\x81\\\" <a@good.example>, \" <b@evil.example>", "!good.example evil.example"},
 	{"Shift-JIS at", " \x81@good.example <b@evil.example>", "!good.example evil.example"},
-	{"right to left", " \u202egro.doog@a\u202c@evil.example", "!evil.example"},
+	{"right to left", " \u202egro.doog@a\u202c@evil.example", "!a evil.example"},
 	{"right to left local part", " \u202ea@evil.example", "!evil.example"},
 	{"right to left name", " \"\u202eecila\u202c\" <a@good.example>", "good.example"},
 
 	// Two addresses in one.
-	{"address for a name", " a@good.example <b@evil.example>", "good.example evil.example"},
+	{"address for a name", " a@good.example <b@evil.example>", "evil.example good.example"},
 	{"the same address for a name", " a@good.example <a@good.example>", "good.example"},
 	{"quoted address for a name", ` "a@good.example" <b@evil.example>`, "evil.example"},
 	{"apostrophes", " 'a@good.example' <a@good.example>", "good.example"},
 	{"two addresses for a name", " x a@good.example, y <b@evil.example>", "!good.example evil.example"},
 	{"at sign in a name", " Bob @ Work <a@good.example>", "!work good.example"},
 	{"at sign before a name", " @bob <a@good.example>", "!bob good.example"},
-	{"address in a comment", " (a@good.example) <b@evil.example>", "good.example evil.example"},
-	{"address in a comment behind", " b@evil.example (<a@good.example>)", "good.example evil.example"},
+	{"address in a comment", " (a@good.example) <b@evil.example>", "evil.example good.example"},
+	{"address in a comment behind", " b@evil.example (<a@good.example>)", "evil.example good.example"},
 	{"encoded address for a name", " =?utf-8?q?a@good.example?= <a@good.example>", "good.example"},
 	{"encoded hidden address for a name", " " + b64("<a@good.example>") + " <b@evil.example>", "evil.example"},
-	{"route in a name", " a@b@good.example <c@evil.example>", "b good.example evil.example"},
+	{"route in a name", " a@b@good.example <c@evil.example>", "evil.example b good.example"},
 
 	// espoofer, "Composition Kills" figure 8, and their relatives.
 	{"A14", " <first@attack.example>, <admin@legitimate.example>", "attack.example legitimate.example"},
-	{"A15", " " + b64("<admin@legitimate.example>") + ",<second@attack.example>", "!attack.example"},
+	{"A15", " " + b64("<admin@legitimate.example>") + ",<second@attack.example>", "!attack.example legitimate.example"},
 	{"A16", " <@attack.example,@any.example:admin@legitimate.example>", "!attack.example any.example legitimate.example"},
 	{"A17", ` <admin@legitimate.example>\,<second@attack.example>`, "!legitimate.example attack.example"},
 	{"A18", " admin@legitimate.example,<second@attack.example>", "legitimate.example attack.example"},
 	{"A19", " <any@attack.example>admin@legitimate.example", "!attack.example legitimate.example"},
-	{"A19 reversed", " admin@legitimate.example<any@attack.example>", "legitimate.example attack.example"},
+	{"A19 reversed", " admin@legitimate.example<any@attack.example>", "attack.example legitimate.example"},
 	{"A5", " <any@legitimate.example(.attack.example>", "!legitimate.example"},
 	{"A6", " <any@legitimate.example'@any.attack.example>", "!legitimate.example any.attack.example"},
 	{"two angles", " <a@good.example> <b@evil.example>", "!good.example evil.example"},
@@ -109,23 +109,84 @@ var fromTests = []struct{ name, value, want string }{
 	{"several @ in brackets", " <a@good.example@evil.example>", "!good.example evil.example"},
 	{"quoted @", ` <"a@good.example"@evil.example>`, "!good.example evil.example"},
 	{"quoted pair @", ` <a\@good.example@evil.example>`, "!good.example evil.example"},
-	{"encoded word in an address", " =?utf-8?q?a=40good.example=00?=@evil.example", "!evil.example"},
+	{"encoded word in an address", " =?utf-8?q?a=40good.example=00?=@evil.example", "!evil.example good.example"},
 	{"route without brackets", " @good.example:b@evil.example", "!good.example evil.example"},
-	{"comment in the domain", " a@good(x).evil.example", "!good"},
-	{"comment at the @", " a@(good.example)evil.example", "!"},
+	{"comment in the domain", " a@good(x).evil.example", "!good good.evil.example"},
+	{"comment at the @", " a@(good.example)evil.example", "!evil.example"},
 	{"comment in the brackets", " <a@evil.example(.good.example)>", "!evil.example"},
 	{"comment first in the brackets", " <(x)a@evil.example>", "!evil.example"},
-	{"space in the domain", " a@good.example .evil.example", "!good.example"},
+	{"space in the domain", " a@good.example .evil.example", "!good.example good.example.evil.example"},
 	{"space at the @", " a @ evil.example", "!evil.example"},
-	{"fold in the domain", " a@good.example\r\n .evil.example", "!good.example"},
+	{"fold in the domain", " a@good.example\r\n .evil.example", "!good.example good.example.evil.example"},
 	{"trailing address", " a@good.example b@evil.example", "!good.example evil.example"},
 	{"trailing word", " <a@good.example> x", "!good.example"},
 	{"semicolons", " a@good.example; b@evil.example", "!good.example evil.example"},
 	{"colon in a name", " Re: <a@good.example>", "!good.example"},
 	{"group in a group", " A: B: a@good.example;;", "!good.example"},
-	{"group address", " a@good.example: b@evil.example;", "good.example evil.example"},
+	{"group address", " a@good.example: b@evil.example;", "evil.example good.example"},
 	{"text behind a group", " A: a@good.example; b@evil.example", "!good.example evil.example"},
 	{"group without a name", " : a@good.example;", "!good.example"},
+
+	// Filler in front of the author.
+	{"filler in a comment", " (a@e1.example b@e2.example c@e3.example d@e4.example e@e5.example) CEO <ceo@victim.example>",
+		"victim.example e1.example e2.example e3.example e4.example e5.example"},
+	{"filler in a name", " a@e1.example b@e2.example c@e3.example d@e4.example e@e5.example <ceo@victim.example>",
+		"victim.example e1.example e2.example e3.example e4.example e5.example"},
+	{"filler of one domain", " (" + strings.Repeat("@e.example ", 2000) + ") CEO <ceo@victim.example>", "victim.example e.example"},
+	{"unreadable filler of one domain", strings.Repeat("@e.example ", 2000) + "CEO <ceo@victim.example", "!e.example victim.example"},
+
+	// What programs may show of text that can't be read.
+	{"em space", " <ceo@victim.example\u2003>", "!victim.example"},
+	{"ideographic space", " <ceo@victim.example\u3000>", "!victim.example"},
+	{"Latin-1 no-break space", " <ceo@victim.example\xa0>", "!victim.example"},
+	{"no-break space inside", " <ceo@victim\u00a0.example>", "!victim victim.example"},
+	{"no-break space at the @", " <ceo@\u00a0victim.example>", "!victim.example"},
+	{"zero width space", " <ceo@victim.example\u200b>", "!victim.example"},
+	{"zero width space inside", " <ceo@vic\u200btim.example>", "!victim.example"},
+	{"byte order mark", " <ceo@\ufeffvictim.example\ufeff>", "!victim.example"},
+	{"soft hyphen at the end", " <ceo@victim.example\u00ad>", "!victim.example"},
+	{"soft hyphen and more", " <ceo@victim.example\u00ad.evil.example>", "!victim.example victim.example.evil.example"},
+	{"Hangul filler", " <ceo@victim.example\u3164>", "!victim.example"},
+	{"Braille blank", " <ceo@victim.example\u2800>", "!victim.example victim.xn--example-sb0e"},
+	{"variation selector", " <ceo@victim.example\ufe0f>", "!victim.example"},
+	{"symbol", " <ceo@victim.example™>", "!victim.example victim.exampletm"},
+	{"C1 control", " <ceo@victim.example\u0085>", "!victim.example"},
+	{"byte", " <ceo@victim.example\x80>", "!victim.example"},
+	{"dots at the end", " <ceo@victim.example...>", "!victim.example"},
+	{"ideographic dot at the end", " <ceo@victim.example。>", "!victim.example"},
+	{"dots and more", " <ceo@victim.example..evil.example>", "!victim.example victim.example.evil.example"},
+	{"hyphen at the end", " <ceo@victim.example-\u00a0>", "!victim.example victim.example-"},
+	{"junk at the end", " <ceo@victim.example*>", "!victim.example"},
+	{"tag at the end", " <ceo@victim.example&gt;", "!victim.example"},
+	{"long junk at the end", " <ceo@victim.example." + strings.Repeat("x", 64) + ">", "!victim.example"},
+	{"much junk at the end", " <ceo@victim.example" + strings.Repeat("\u200b", 5000) + ">", "!victim.example"},
+	{"much junk inside", " <ceo@" + strings.Repeat("\u200b", 5000) + "victim." + strings.Repeat("\u200b", 5000) + "example>", "!victim.example"},
+	{"much white space inside", " <ceo@victim" + strings.Repeat(" ", 5000) + ".example>", "!victim victim.example"},
+	{"comment inside", " <ceo@vic(x)tim(y(z)).(w)example>", "!vic victim.example"},
+	{"comment inside and an open quote", ` "( <ceo@victim(x).example>)`, "!victim victim.example"},
+	{"white space around a dot", " <ceo@victim . example>", "!victim victim.example"},
+	{"backslash inside", ` <ceo@victim\.example>`, "!victim victim.example"},
+	{"small at", " <ceo\ufe6bvictim.example>", "!victim.example"},
+
+	// Encoded words.
+	{"encoded address", " " + b64("ceo@victim.example"), "!victim.example"},
+	{"Q-encoded address", " =?utf-8?Q?CEO_=3Cceo=40victim.example=3E?=", "!victim.example"},
+	{"any charset", " =?x-unknown*en?q?ceo=40victim.example?=", "!victim.example"},
+	{"Latin-1 encoded address", " =?iso-8859-1?q?ceo=40b=FCcher.example?=", "!xn--bcher-kva.example"},
+	{"UTF-16 encoded address", " =?utf-16be?b?AGMAZQBvAEAAdgBpAGMAdABpAG0ALgBlAHgAYQBtAHAAbABl?=", "!victim.example"},
+	{"UTF-7 encoded address", " =?utf-7?q?ceo+AEA-victim.example?=", "!victim.example"},
+	{"encoded in two words", " =?utf-8?q?ceo=40vic?=\r\n =?utf-8?b?dGltLmV4YW1wbGU?=", "!victim.example vic"},
+	{"encoded in part", " =?utf-8?q?ceo=40victim?=.example", "!victim.example"},
+	{"domain encoded", " <ceo@=?utf-8?q?victim.example?=>", "!victim.example"},
+	{"white space in an encoded word", " <=?utf-8?q?ceo@victim .example?=>", "!victim victim.example"},
+	{"encoded address that can be read otherwise", " =?utf-8?q?joe=40victim.example?= <group@list.example>", "list.example"},
+	{"encoded words in an open angle", " =?utf-8?q?joe=40victim.example?= <group@list.example", "!list.example victim.example"},
+
+	{"encoded word in an open one", " =?utf-8?q?," + b64("ceo@victim.example") + "ceo", "!victim.exampleceo"},
+	{"no-break space in a label", " ceo@vic\u00a0tim.example", "!vic victim.example"},
+	{"encoded word and another", " " + b64("ceo@victim.example") + " =?utf-8?q?x?=", "!victim.examplex victim.example"},
+	{"white space in a name's domain", " ceo@victim .example <me@evil.example>", "evil.example victim victim.example"},
+	{"comment in a name's domain", " ceo@vic(x)tim.example <me@evil.example>", "evil.example vic victim.example"},
 
 	// Missing and broken parts.
 	{"empty", "", "!"},
@@ -156,15 +217,15 @@ var fromTests = []struct{ name, value, want string }{
 	{"two words for a local part", ` "a"b@good.example`, "!good.example"},
 	{"dot at the end", " a@good.example.", "!good.example"},
 	{"dot at the start", " a@.good.example", "!good.example"},
-	{"two dots", " a@good..example", "!"},
+	{"two dots", " a@good..example", "!good.example"},
 	{"long label", " a@" + strings.Repeat("x", 64) + ".example", "!"},
-	{"long domain", " a@" + strings.Repeat("x.", 126) + "xx", "!"},
+	{"long domain", " a@" + strings.Repeat("x.", 126) + "xx", "!" + strings.Repeat("x.", 125) + "x"},
 	{"longest domain", " a@" + strings.Repeat("x.", 126) + "x", strings.Repeat("x.", 126) + "x"},
-	{"quote in the domain", ` a@"good.example"`, "!"},
+	{"quote in the domain", ` a@"good.example"`, "!good.example"},
 	{"slash in the domain", " a@good.example/evil.example", "!good.example"},
 
 	// Bytes.
-	{"NUL", " a@good.example\x00.evil.example", "!good.example"},
+	{"NUL", " a@good.example\x00.evil.example", "!good.example good.example.evil.example"},
 	{"NUL in a name", " \"\x00\" <a@good.example>", "!good.example"},
 	{"bare CR", " a@good.example\r<b@evil.example>", "!good.example evil.example"},
 	{"bare LF", " a@good.example\n <b@evil.example>", "!good.example evil.example"},
@@ -205,6 +266,8 @@ func TestAuthorsOfSeveralFields(t *testing.T) {
 		{"space before the colon", Header{NewField("From", " a@good.example"), NewField("From ", " b@evil.example")}, "good.example evil.example", 2},
 		{"tab before the colon", Header{NewField("From\t", " b@evil.example")}, "evil.example", 1},
 		{"fold before the colon", Header{NewField("From\r\n ", " b@evil.example")}, "evil.example", 1},
+		{"text behind addresses", Header{NewField("From", " (a@x.example) b@y.example"), NewField("From", " c@z.example")}, "y.example z.example x.example", 2},
+		{"unreadable text behind addresses", Header{NewField("From", " a@x.example>"), NewField("From", " c@z.example")}, "!z.example x.example", 2},
 		{"one broken", Header{NewField("From", " <"), NewField("From", " b@evil.example")}, "!evil.example", 2},
 		{"one empty", Header{NewField("From", ""), NewField("From", " b@evil.example")}, "!evil.example", 2},
 		{"other names", Header{NewField("From-", " a@x.example"), NewField("X-From", " a@y.example"), NewField("From", " b@z.example")}, "z.example", 1},
@@ -227,7 +290,7 @@ func TestAuthorAddress(t *testing.T) {
 		{" x@good.example, y@good.example", "x@good.example"},
 		{" ü@bücher.example", "ü@xn--bcher-kva.example"},
 		{" <a.b@good.example", "a.b@good.example"},
-		{" c.d@good.example <a@b.example>", "c.d@good.example"},
+		{" c.d@good.example <a@b.example>", "a@b.example"},
 		{" <@good.example>", ""},
 	}
 	for _, tt := range tests {
@@ -257,7 +320,7 @@ func TestAuthorsOfLimits(t *testing.T) {
 		{"over two fields", Header{NewField("From", many(60)), NewField("From", "x@other.example,"+many(40))}, 61, true},
 		{"101 mailboxes of one domain", Header{NewField("From", strings.Repeat("a@d.example,", 101))}, 1, true},
 		{"101 domains in a name", Header{NewField("From", strings.ReplaceAll(many(101), ",", " ")+"<a@x.example>")}, 100, true},
-		{"1001 comments", Header{NewField("From", strings.Repeat("(@d.example)", 1001)+"<a@x.example>")}, 2, true},
+		{"1001 comments", Header{NewField("From", strings.Repeat("(@d.example)", 1001)+"<a@x.example>")}, 2, false},
 		{"64 KiB", Header{NewField("From", "a@d.example"+strings.Repeat(" ", maxFromField-11))}, 1, false},
 		{"over 64 KiB", Header{NewField("From", "a@d.example"+strings.Repeat(" ", maxFromField-10))}, 1, true},
 	}
@@ -266,45 +329,6 @@ func TestAuthorsOfLimits(t *testing.T) {
 			got := AuthorsOf(tt.header)
 			if len(got.List) != tt.want || (got.Err != nil) != tt.err {
 				t.Errorf("%d domains, error %v", len(got.List), got.Err)
-			}
-		})
-	}
-}
-
-// hostile values, each as long as asked for: see BenchmarkAuthorsOf for their cost.
-var hostile = []hostileValue{
-	{"open comments", "", "(", ""},
-	{"nested comments", "", "(", " a@good.example"},
-	{"quotes", "", `"`, ""},
-	{"escapes", `"`, `\"`, ""},
-	{"at signs", "", "@", ""},
-	{"short addresses", "", "a@b ", "<a@b.example>"},
-	{"dots", "a@", ".", ""},
-	{"letters", "a@", "x", ""},
-	{"scripts", "a@", "中文ü", ""},
-	{"folds", "a@good.example", "\r\n ", "x"},
-	{"groups", "", "a:;,", ""},
-	{"comments", "", "(@)", "a@good.example"},
-	{"commas", "", ",", "a@good.example"},
-	{"open angles", "", "<", ""},
-	{"8-bit", "", "\xff", ""},
-}
-
-func (h hostileValue) value(size int) string {
-	return h.start + strings.Repeat(h.middle, size/len(h.middle)) + h.end
-}
-
-type hostileValue struct{ name, start, middle, end string }
-
-func TestAuthorsOfHostile(t *testing.T) {
-	for _, h := range hostile {
-		t.Run(h.name, func(t *testing.T) {
-			for _, size := range []int{60 << 10, 1 << 20} {
-				got := AuthorsOf(Header{NewField("From", h.value(size))})
-				checkAuthors(t, got)
-				if size > maxFromField && got.Err == nil {
-					t.Error("over the limit without an error")
-				}
 			}
 		})
 	}
@@ -345,38 +369,19 @@ func FuzzAuthors(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		got := AuthorsOf(Header{NewField("From", value)})
 		checkAuthors(t, got)
-		if got.Err != nil {
-			return
-		}
 		list, err := mail.ParseAddressList(value)
-		if err != nil {
+		if err != nil || len(got.List) == maxMailboxes {
 			return
 		}
 		for _, a := range list {
-			want, err := ToASCII(a.Address[strings.LastIndexByte(a.Address, '@')+1:])
+			domain := a.Address[strings.LastIndexByte(a.Address, '@')+1:]
+			want, err := ToASCII(domain)
+			if err != nil && got.Err != nil {
+				continue // net/mail takes more for a domain than DNS
+			}
 			if err != nil || !strings.Contains(" "+domains(got)+" ", " "+want+" ") {
-				t.Errorf("net/mail finds %q (%v), we only %q", a.Address, err, domains(got))
+				t.Errorf("net/mail finds %q (%v), we only %q, error %v", a.Address, err, domains(got), got.Err)
 			}
 		}
 	})
-}
-
-func BenchmarkAuthorsOf(b *testing.B) {
-	values := map[string]string{
-		"plain": ` "Joe Q. Public" <john.q.public@example.com>`,
-		"IDN":   " Jürgen <a@bücher.example>",
-	}
-	for _, h := range hostile {
-		values[h.name] = h.value(60 << 10)
-	}
-	for name, value := range values {
-		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(value)))
-			h := Header{NewField("From", value)}
-			for b.Loop() {
-				AuthorsOf(h)
-			}
-		})
-	}
 }

@@ -40,7 +40,7 @@ func lookup(domain string) (string, error) {
 
 func toASCII(domain string, toALabels func(string) (string, error)) (string, error) {
 	d := strings.TrimSuffix(domain, ".")
-	if !isASCII(d) {
+	if !IsASCII(d) {
 		var err error
 		if d, err = convert(d, toALabels); err != nil {
 			return "", fmt.Errorf("message: domain %.80q: %w", domain, err)
@@ -85,7 +85,8 @@ func checkDomain(d string) error {
 	return nil
 }
 
-func isASCII(s string) bool {
+// IsASCII tells whether all bytes of s are below 128.
+func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false
@@ -94,10 +95,18 @@ func isASCII(s string) bool {
 	return true
 }
 
-// DomainOf is the domain of an envelope address without its <>, as by ToASCII:
-// what follows the last @ outside of quotes (RFC 5321 section 4.1.2). It is an
-// error if there is none; a null sender and an address literal have none.
-func DomainOf(addr string) (string, error) {
+// IsWithin tells whether domain is parent or a name below it. Both are in the
+// same form, as by ToASCII.
+func IsWithin(domain, parent string) bool {
+	rest, ok := strings.CutSuffix(domain, parent)
+	return ok && (rest == "" || rest[len(rest)-1] == '.')
+}
+
+// SplitAddress divides an envelope address without its <> at the @ in front of
+// the domain, and does not look at the parts: it is the last one outside of
+// quotes (RFC 5321 section 4.1.2), or the last one at all if a quote is left open.
+// Without one all is the local part. A source route is part of the local part.
+func SplitAddress(addr string) (local, domain string) {
 	at, inQuotes := -1, false
 	for i := 0; i < len(addr); i++ {
 		switch c := addr[i]; {
@@ -109,8 +118,21 @@ func DomainOf(addr string) (string, error) {
 			at = i
 		}
 	}
-	if at < 0 || inQuotes {
+	if inQuotes {
+		at = strings.LastIndexByte(addr, '@')
+	}
+	if at < 0 {
+		return addr, ""
+	}
+	return addr[:at], addr[at+1:]
+}
+
+// DomainOf is the domain of an envelope address, as by SplitAddress and ToASCII.
+// It is an error if there is none; a null sender and an address literal have none.
+func DomainOf(addr string) (string, error) {
+	_, domain := SplitAddress(addr)
+	if domain == "" {
 		return "", fmt.Errorf("message: address %.80q: no domain", addr)
 	}
-	return ToASCII(addr[at+1:])
+	return ToASCII(domain)
 }

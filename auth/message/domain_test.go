@@ -70,13 +70,50 @@ func TestDomainOf(t *testing.T) {
 		{"ü@bücher.example", "xn--bcher-kva.example"},
 
 		{"", ""}, {"postmaster", ""}, {"a@", ""}, {"a@[192.0.2.1]", ""}, {"a@b c", ""},
-		{`"a@b.example`, ""}, {`a\@b.example`, ""}, {`a@b.example\`, ""}, {"a@b.example\r\n", ""},
+		{`"a@b.example`, "b.example"}, {`"a@b.example"@"c.example`, ""}, {`a\@b.example`, ""}, {`a@b.example\`, ""}, {"a@b.example\r\n", ""},
 		{"a@legitimate.example(.attack.example", ""},
 	}
 	for _, tt := range tests {
 		got, err := DomainOf(tt.in)
 		if got != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%q: %q, %v, want %q", tt.in, got, err, tt.want)
+		}
+	}
+}
+
+func TestSplitAddress(t *testing.T) {
+	tests := []struct{ in, local, domain string }{
+		{"a@b.example", "a", "b.example"},
+		{`"a@b"@c.example`, `"a@b"`, "c.example"},
+		{`a"b@c.example`, `a"b`, "c.example"},
+		{`"a@b`, `"a`, "b"},
+		{`"a"@b"c@d`, `"a"@b"c`, "d"},
+		{"@a:b@c", "@a:b", "c"},
+		{"@b.example", "", "b.example"},
+		{"a@", "a", ""}, {"a", "a", ""}, {"", "", ""}, {`"a`, `"a`, ""}, {`a\@b`, `a\@b`, ""},
+	}
+	for _, tt := range tests {
+		if local, domain := SplitAddress(tt.in); local != tt.local || domain != tt.domain {
+			t.Errorf("%q: %q and %q", tt.in, local, domain)
+		}
+	}
+}
+
+func TestIsWithin(t *testing.T) {
+	tests := []struct {
+		domain, parent string
+		want           bool
+	}{
+		{"a.example", "a.example", true},
+		{"b.a.example", "a.example", true},
+		{"ba.example", "a.example", false},
+		{"a.example", "b.a.example", false},
+		{"a.example", "example.a", false},
+		{"a.example", "", false},
+	}
+	for _, tt := range tests {
+		if got := IsWithin(tt.domain, tt.parent); got != tt.want {
+			t.Errorf("%q within %q: %t", tt.domain, tt.parent, got)
 		}
 	}
 }

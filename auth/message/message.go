@@ -15,7 +15,8 @@
 //   - Not valid, but read: dots and brackets in a display name, an address in a
 //     display name (its domain is listed too), dots at the ends of a local part
 //     or in a row there, 8-bit text that is no UTF-8 in a display name.
-//   - An address in a comment is listed as well: some programs show it.
+//   - An address in a comment is listed as well, behind the others: some programs
+//     show it.
 //   - A U-label has to be one (RFC 5890 section 2.3.2.1): letter case is mapped,
 //     nothing else, so that a full-width dot is no dot. An A-label is taken as
 //     it is: that it decodes is not checked. Underscores are letters, as in DNS.
