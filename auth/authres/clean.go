@@ -18,7 +18,7 @@ const (
 
 // clean is the part of r that Format writes, as Parse reads it back.
 func clean(r Results, style Style) Results {
-	c := Results{AuthServID: cleanValue(r.AuthServID), Version: cleanVersion(r.Version)}
+	c := Results{AuthServID: cleanText(r.AuthServID), Version: cleanVersion(r.Version)}
 	if style == Microsoft {
 		c = Results{}
 	}
@@ -68,9 +68,9 @@ func cleanVersion(s string) string {
 	return s
 }
 
-// cleanValue takes out what must not stand in a header, puts ? for what is no
+// cleanText takes out what must not stand in a header, puts ? for what is no
 // UTF-8, and cuts the rest at maxValue.
-func cleanValue(s string) string {
+func cleanText(s string) string {
 	if len(s) <= maxValue && isPrintable(s) {
 		return s
 	}
@@ -90,12 +90,66 @@ func cleanValue(s string) string {
 	return b.String()
 }
 
-// cleanComment does the same for words with one space between them. Semicolons
-// become commas: some parsers take one in a comment for the end of a result.
-func cleanComment(s string) string {
-	if len(s) <= maxWord && isPrintable(s) && !strings.Contains(" "+s+" ", "  ") && !strings.Contains(s, ";") {
+// cleanValue does the same for a value that comes from outside. Many readers
+// know no quotes: they cut the field at semicolons, white space and equals
+// signs, or look for "dkim=pass" in it. So a value holds no part of a result:
+// only addresses that need no quotes keep their equals signs (BATV, SRS, VERP).
+func cleanValue(s string) string {
+	s = cleanText(s)
+	if isAddress(s) {
+		if s = maskPass(s); isAddress(s) {
+			return s
+		}
+	}
+	return strings.Map(maskValue, s)
+}
+
+// maskValue puts ? for the characters that give a field its structure, and for
+// what Unicode normalization may turn into them.
+func maskValue(r rune) rune {
+	switch r {
+	case ';', '\u037e', '\ufe14', '\ufe54', '\uff1b',
+		'=', '\u207c', '\u208c', '\ufe66', '\uff1d',
+		'(', ')', '\u207d', '\u207e', '\u208d', '\u208e', '\ufe35', '\ufe36', '\ufe59', '\ufe5a', '\uff08', '\uff09':
+		return '?'
+	}
+	return r
+}
+
+// maskPass puts ? for an equals sign with a word that says "pass" after it.
+func maskPass(s string) string {
+	if !strings.Contains(s, "=") {
 		return s
 	}
+	b := []byte(s)
+	for i := range b {
+		if b[i] == '=' && strings.Contains(strings.ToLower(firstWord(s[i+1:])), "pass") {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+// firstWord is the letters that s begins with after spaces, at most maxKeyword.
+func firstWord(s string) string {
+	s = strings.TrimLeft(s, " ")
+	n := 0
+	for n < min(len(s), maxKeyword) && isAlnum(s[n]) {
+		n++
+	}
+	return s[:n]
+}
+
+// cleanComment does as cleanText for words with one space between them.
+// Semicolons become commas, and no word says that something passed.
+func cleanComment(s string) string {
+	if len(s) > maxWord || !isPrintable(s) || strings.Contains(" "+s+" ", "  ") || strings.Contains(s, ";") {
+		s = cleanWords(s)
+	}
+	return maskPass(s)
+}
+
+func cleanWords(s string) string {
 	var b strings.Builder
 	word := 0 // length of the current one
 	for _, r := range s {
@@ -105,7 +159,7 @@ func cleanComment(s string) string {
 			continue
 		case r == utf8.RuneError:
 			r = '?'
-		case r == ';':
+		case maskValue(r) != r && r != '=' && r != '(' && r != ')':
 			r = ','
 		case isUnsafe(r):
 			continue

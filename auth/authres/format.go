@@ -7,18 +7,30 @@ const fieldName = "Authentication-Results: "
 // so that no line is over 78 bytes, the first counted with the name, unless a
 // single value is; each result begins a line. No line reaches 998 bytes.
 //
-// Whatever r holds, Parse reads the same values back, but for this: controls,
+// Whatever r holds, Parse reads the same values back, but for this. Controls,
 // line separators and text direction marks are taken out, invalid UTF-8 becomes
-// "?", values are cut at 255 bytes and comments at 1000, a ";" in a comment
-// becomes ",", white space in comments one space. Methods, results, ptypes and
-// property names are written in lower case; a result or property for which one
-// of them is no Keyword is left out, and so is a version that is no number of at
-// most nine digits. The RFC8601 style leaves out properties without a ptype; the
-// Microsoft style leaves out the authserv-id and its version.
+// "?", values are cut at 255 bytes and comments at 1000.
+//
+// Many readers know no quotes and no comments: they cut a field at ";", "=" and
+// white space, or search it for "dkim=pass". For them ";", "=", "(" and ")", and
+// what Unicode normalization turns into one, become "?" in values and reasons; an
+// address that needs no quotes keeps "=", as in bounce+joe=example.org@fabrikam.com.
+// In comments ";" becomes "," and white space one space. In both a "=" before a
+// word with "pass" in it always becomes "?".
+//
+// Methods, results, ptypes and property names are written in lower case; a result
+// or property for which one of them is no Keyword is left out, and so is a version
+// that is no number of at most nine digits. The RFC8601 style leaves out properties
+// without a ptype; the Microsoft style leaves out the authserv-id and its version.
 func (r Results) Format(style Style) string {
-	r = clean(r, style)
 	f := folder{column: len(fieldName)}
 	f.text.Grow(512)
+	r.write(&f, style)
+	return f.text.String()
+}
+
+func (r Results) write(f *folder, style Style) {
+	r = clean(r, style)
 	if style != Microsoft {
 		f.head(r)
 	}
@@ -37,7 +49,6 @@ func (r Results) Format(style Style) string {
 			f.word(w)
 		}
 	}
-	return f.text.String()
 }
 
 func (f *folder) head(r Results) {

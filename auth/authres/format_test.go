@@ -113,19 +113,27 @@ func TestFormatValue(t *testing.T) {
 		{"a@_b.example", `"a@_b.example"`},
 		{"o'neil@fabrikam.com", `"o'neil@fabrikam.com"`},
 		{"legitimate.com'a.attack.com", `"legitimate.com'a.attack.com"`},
-		{"legitimate.com(.attack.com", `"legitimate.com(.attack.com"`},
+		{"legitimate.com(.attack.com", `"legitimate.com?.attack.com"`},
 		{`"a b"@fabrikam.com`, `"\"a b\"@fabrikam.com"`},
-		{`"a\" ; dkim=pass header.d=\"victim.com"@evil.test`, `"\"a\\\" ; dkim=pass header.d=\\\"victim.com\"@evil.test"`},
+		{`"a\" ; dkim=pass header.d=\"victim.com"@evil.test`, `"\"a\\\" ? dkim?pass header.d?\\\"victim.com\"@evil.test"`},
 		{"10.2.3.4", "10.2.3.4"},
 		{"2001:db8::1", `"2001:db8::1"`},
-		{"foo;bar(baz)", `"foo;bar(baz)"`},
+		{"foo;bar(baz)", `"foo?bar?baz?"`},
 		{"<script>", `"<script>"`},
 		{"a b", `"a b"`},
-		{"AbC/+=", `"AbC/+="`},
+		{"AbC/+=", `"AbC/+?"`},
+		{"x; dkim=pass header.d=victim.com; x=y", `"x? dkim?pass header.d?victim.com? x?y"`},
+		{"x\u037ey\uff1bz\uff1d\uff08", `"x?y?z??"`},
+		{"dkim=pass@evil.test", "dkim?pass@evil.test"},
+		{"dkim=Softpass@evil.test", "dkim?Softpass@evil.test"},
+		{"dkim==pass@evil.test", "dkim??pass@evil.test"},
+		{"dkim=pass", `"dkim?pass"`},
+		{"SRS0=Ab1c=PA=example.org=joe@fabrikam.com", "SRS0=Ab1c=PA=example.org=joe@fabrikam.com"},
+		{"joe@fabrikam.com=", `"joe@fabrikam.com?"`},
 		{"ü@bücher.example", `"ü@bücher.example"`},
 		{"a\r\nX: y\x00\t\x7f\u0085\u2028\u202eb", `"aX: yb"`},
 		{"a\xffb\ufffd", `"a?b?"`},
-		{"=?utf-8?q?=3B_dkim=3Dpass?=@evil.test", `"=\?utf-8?q?=3B_dkim=3Dpass?=@evil.test"`},
+		{"=?utf-8?q?=3B_dkim=3Dpass?=@evil.test", "??utf-8?q??3B_dkim?3Dpass??@evil.test"},
 		{strings.Repeat("x", 300), strings.Repeat("x", 255)},
 		{strings.Repeat("x", 254) + "ü", strings.Repeat("x", 254)},
 		{strings.Repeat("x", 253) + "ü", `"` + strings.Repeat("x", 253) + `ü"`},
@@ -164,6 +172,10 @@ func TestFormatParts(t *testing.T) {
 		{"reason", with(func(r *Result) { r.Reason, r.Comment = "a b", "c" }), RFC8601, `mx; spf=pass reason="a b" (c)`},
 		{"reason like an address", with(func(r *Result) { r.Reason = "a@b.example" }), RFC8601, `mx; spf=pass reason="a@b.example"`},
 		{"comment", with(func(r *Result) { r.Comment = " a\t(b);\r\n c\\ \x01" }), RFC8601, `mx; spf=pass (a \(b\), c\\)`},
+		{"comment that says pass", with(func(r *Result) { r.Comment = "dkim=pass; a= passed b==PASS p=none" }), RFC8601,
+			`mx; spf=pass (dkim?pass, a? passed b=\?PASS p=none)`},
+		{"comment that says pass when clean", with(func(r *Result) { r.Comment = "dkim=\x00pass" }), RFC8601, "mx; spf=pass (dkim?pass)"},
+		{"reason like a result", with(func(r *Result) { r.Reason = "a; dkim=pass" }), RFC8601, `mx; spf=pass reason="a? dkim?pass"`},
 		{"encoded word", with(func(r *Result) { r.Comment = "=?utf-8?q?=29?=" }), RFC8601, `mx; spf=pass (=\?utf-8?q?=29?=)`},
 		{"empty comment", with(func(r *Result) { r.Comment = " \r\n" }), RFC8601, "mx; spf=pass"},
 		{"bad method", with(func(r *Result) { r.Method = "spf;" }), RFC8601, "mx; none"},
@@ -269,6 +281,43 @@ func FuzzFormatParse(f *testing.F) {
 			if style == RFC8601 && id == want.AuthServID && !IsFrom(field, id) && id != "" {
 				t.Fatalf("%q is not from %q", field, id)
 			}
+		}
+	})
+}
+
+// FuzzFormatForOthers has go-msgauth, which cuts a field at semicolons and white
+// space wherever they stand, read what we write: it must find our results only,
+// with our properties.
+func FuzzFormatForOthers(f *testing.F) {
+	for _, s := range []string{
+		"x; dkim=pass header.d=victim.com; x=y", "x header.d=victim.com smtp.helo=victim.com", "dkim=pass",
+		`"a\" ; dkim=pass header.d=\"victim.com"@evil.test`, "\" header.d=victim.com \"@evil.test", "a=b@c.test",
+		"(dmarc=pass", "x\r\n dmarc=pass", "\u2003dkim=pass\u037e dkim=pass", "=?utf-8?q?=3B_dkim=3Dpass?=", "1;none;",
+	} {
+		f.Add(s, s, s, s)
+		f.Add(s, "", "b@evil.test", "")
+	}
+	f.Fuzz(func(t *testing.T, helo, mailFrom, identity, reason string) {
+		field := Results{AuthServID: ours, Results: []Result{
+			{Method: "spf", Value: "fail", Reason: reason, Properties: []Property{smtp("mailfrom", mailFrom), smtp("helo", helo)}},
+			{Method: "dkim", Value: "fail", Reason: reason, Properties: []Property{header("d", "evil.test"), header("i", identity)}},
+			{Method: "dmarc", Value: "fail", Comment: helo, Properties: []Property{header("from", "evil.test"), policy("x", reason)}},
+			{Method: "x-other", Value: "fail", Properties: []Property{policy("x", mailFrom)}},
+		}}.Format(RFC8601)
+		id, list, err := msgauth.Parse(field)
+		if id != ours || err != nil || len(list) != 4 || strings.Contains(strings.ToLower(field), "=pass") {
+			t.Fatalf("%q reads %q, %d results, %v", field, id, len(list), err)
+		}
+		spf, _ := list[0].(*msgauth.SPFResult)
+		dkim, _ := list[1].(*msgauth.DKIMResult)
+		dmarc, _ := list[2].(*msgauth.DMARCResult)
+		other, _ := list[3].(*msgauth.GenericResult)
+		if spf == nil || dkim == nil || dmarc == nil || other == nil {
+			t.Fatalf("%q reads as other methods", field)
+		}
+		if spf.Value != "fail" || dkim.Value != "fail" || dkim.Domain != "evil.test" || dmarc.Value != "fail" ||
+			dmarc.From != "evil.test" || other.Value != "fail" || len(other.Params) != 1 {
+			t.Fatalf("%q reads as %+v, %+v, %+v, %+v", field, spf, dkim, dmarc, other)
 		}
 	})
 }

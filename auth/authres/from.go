@@ -10,9 +10,12 @@ import (
 
 // IsFrom tells whether a field claims to be from the authserv-id, in a spelling
 // that some reader takes for it (RFC 8601 section 5): in any letter case, quoted
-// or escaped, with comments, folds and controls in it, with a version, a job
-// ("id/job") or a final dot, as a U-label, and also when the field can't be read
-// otherwise. It errs on the side of a claim. An empty id is nobody's.
+// or escaped, with comments, folds, controls and invisible characters in it, with a
+// version, a job ("id/job") or a final dot, as a U-label, in full-width letters and
+// other compatibility forms, and also when the field can't be read otherwise. What
+// resembles an encoded word (RFC 2047) before the first result may be anything once
+// it is decoded, and is a claim to every id. IsFrom errs on the side of a claim. An
+// empty id is nobody's.
 func IsFrom(value, id string) bool {
 	if id == "" {
 		return false
@@ -43,26 +46,37 @@ var readers = []reader{
 }
 
 func (r reader) claims(value, id, gap string) bool {
-	id = strings.TrimRight(r.start(id, gap, len(id)), ".")
-	return id != "" && isID(r.start(value, gap, 4*len(id)+8), id)
+	id, _ = r.start(id, gap, len(id))
+	id = strings.TrimRight(id, ".")
+	if id == "" {
+		return false
+	}
+	text, end := r.start(value, gap, 4*len(id)+8)
+	return strings.Contains(value[:end], "=?") || isID(text, id) ||
+		isID(message.Compatible(text), message.Compatible(id))
 }
 
 // start is the visible text that value begins with, up to a semicolon, at most
-// limit bytes and a character: without quotes, escapes and controls, and with gap
-// for white space and comments. A "(" that begins no comment is white space too.
-func (r reader) start(value, gap string, limit int) string {
+// limit bytes and a character: without quotes, escapes, controls and invisible
+// characters, and with gap for white space and comments. A "(" that begins no
+// comment is white space too. The text ends at value[end], or somewhere up to there
+// if a comment has no end.
+func (r reader) start(value, gap string, limit int) (text string, end int) {
 	var b strings.Builder
 	pending, quoted, comments := false, false, true
-	for i := 0; i < len(value) && b.Len() < limit; {
+	i := 0
+	for ; i < len(value) && b.Len() < limit; end = max(end, i) {
 		c, size := utf8.DecodeRuneInString(value[i:])
 		switch {
 		case c == ';' && b.Len() > 0:
-			return b.String()
+			return b.String(), end
 		case c == '(' && (r.inQuotes || !quoted):
 			n := 0
 			if comments {
 				n = commentLen(value[i:], r.nested, r.escapes)
-				comments = n > 0
+				if n == 0 {
+					comments, end = false, len(value)
+				}
 			}
 			size = max(n, 1)
 			pending = true
@@ -70,7 +84,7 @@ func (r reader) start(value, gap string, limit int) string {
 			quoted = !quoted
 		case unicode.IsSpace(c):
 			pending = true
-		case c == ';' || c == '\\' || unicode.In(c, unicode.Cc, unicode.Cf):
+		case c == ';' || c == '\\' || message.IsInvisible(c):
 		default:
 			if pending && b.Len() > 0 {
 				b.WriteString(gap)
@@ -80,7 +94,7 @@ func (r reader) start(value, gap string, limit int) string {
 		}
 		i += size
 	}
-	return b.String()
+	return b.String(), end
 }
 
 // isID tells whether text begins with the id and not with a longer name.

@@ -40,6 +40,37 @@ var fromTests = []struct {
 	{" mx.exam\u00adple.org; spf=pass", true},
 	{" ;mx.example.org; spf=pass", true},
 
+	// Encoded words: what they hold does not matter.
+	{" =?utf-8?q?mx.example.org?=; dmarc=pass", true},
+	{" =?utf-8?q?mx.example.org=3B?= dmarc=pass header.from=x.example", true},
+	{" =?utf-8?q?mx.example.org=3B_dmarc=3Dpass?=", true},
+	{" =?utf-8?b?bXguZXhhbXBsZS5vcmc7?=\r\n =?utf-8?b?IGRtYXJjPXBhc3M=?=", true},
+	{" =?utf-8?q?mx.example.org; dmarc=pass?=", true},
+	{" mx.exam=?utf-8?q?ple.org?=; dmarc=pass", true},
+	{` "=?utf-8?q?mx.example.org?="; dmarc=pass`, true},
+	{" (x) =?utf-8?q?mx.example.org?=; dmarc=pass", true},
+	{" (;=?utf-8?q?=29_mx.example.org=3B?=) mx.google.com; dmarc=pass", true},
+	{" ; =?utf-8?q?mx.example.org?=; dmarc=pass", true},
+	{" (=?utf-8?q?=29mx.example.org;?= ; dmarc=pass", true},
+	{" mx.google.com; spf=pass smtp.mailfrom=\"=?utf-8?q?x?=\"", false},
+	{" (mx.;=?utf-8?q?=29?=mx.example.org; dmarc=pass", true},
+	{" mx.google.com; dkim=pass (=?utf-8?q?x?=)", false},
+
+	// Compatibility forms and what can't be seen.
+	{" ｍｘ.example.org; spf=pass", true},
+	{" ｍｘ．ｅｘａｍｐｌｅ．ｏｒｇ; spf=pass", true},
+	{" mx。example｡org; spf=pass", true},
+	{" mx.example.ⓞⓡⓖ 1; spf=pass", true},
+	{" 𝐦𝐱.𝐞𝐱𝐚𝐦𝐩𝐥𝐞.𝐨𝐫𝐠; spf=pass", true},
+	{" mx.example.org／4Abc; spf=pass", true},
+	{" ｍx.example.org；spf=pass", true},
+	{" mx.example.ºrg; spf=pass", true},
+	{" mx.exam\u200bple.org; spf=pass", true},
+	{" mx\u2060.example\u034f.org\ufe0f; spf=pass", true},
+	{" \u3164mx.example.org; spf=pass", true},
+	{" ｍｘ.google.com; spf=pass", false},
+	{" ｍｘ.example.organic; spf=pass", false},
+
 	// What can't be read otherwise but begins with the id.
 	{" mx.example.org spf=pass", true},
 	{" mx.example.org=spf", true},
@@ -96,6 +127,9 @@ func TestIsFromOtherIDs(t *testing.T) {
 		{" mx/1; none", "mx/1", true},
 		{" mx/12; none", "mx/1", false},
 		{" mx; none", "mx/1", false},
+		{" mx.bu\u0308cher.example; none", "mx.bücher.example", true},
+		{" mx.ＢÜcher.example; none", "mx.xn--bcher-kva.example", true},
+		{" Ｆilter 7; none", "filter 7", true},
 		{" mx\u017f; none", "mxs", true},
 	}
 	for _, tt := range tests {
