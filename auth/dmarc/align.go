@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"assay/auth/dkim"
+	"assay/auth/message"
 	"assay/auth/spf"
 )
 
@@ -117,10 +118,10 @@ func (l *lookups) related(w *walk, domain string) (ternary, error) {
 // domains of third parties can't, and then no question about them is asked.
 func (w *walk) mayShare(domain string) bool {
 	if w.errs == 0 {
-		return within(domain, w.org)
+		return message.IsWithin(domain, w.org)
 	}
 	top := w.domain[strings.LastIndexByte(w.domain, '.')+1:]
-	return within(domain, top)
+	return message.IsWithin(domain, top)
 }
 
 // asksFor tells whether it takes a tree walk of its own to relate a domain to w's. When

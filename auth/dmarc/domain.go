@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"assay/auth/dns"
+	"assay/auth/message"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -22,7 +23,7 @@ func normalize(domain string) (normal string, ok bool) {
 	if len(domain) > maxDomain {
 		return "", false
 	}
-	if !isASCII(domain) {
+	if !message.IsASCII(domain) {
 		if !utf8.ValidString(domain) {
 			return "", false
 		}
@@ -40,15 +41,6 @@ func normalize(domain string) (normal string, ok bool) {
 	return domain, strings.Trim(top, "0123456789") != ""
 }
 
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
 func isHostText(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !isLetter(c) && !isDigit(c) && c != '-' && c != '_' && c != '.' {
@@ -56,12 +48,6 @@ func isHostText(s string) bool {
 		}
 	}
 	return true
-}
-
-// within tells whether domain is parent or a name below it.
-func within(domain, parent string) bool {
-	rest, ok := strings.CutSuffix(domain, parent)
-	return ok && (rest == "" || rest[len(rest)-1] == '.')
 }
 
 // childOf is the name one label below parent on the way to domain, which is below parent.

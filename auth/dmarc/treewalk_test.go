@@ -11,6 +11,7 @@ import (
 
 	"assay/auth/dns"
 	"assay/auth/dns/dnstest"
+	"assay/auth/message"
 )
 
 func TestWalkDomains(t *testing.T) {
@@ -81,7 +82,7 @@ func TestWithin(t *testing.T) {
 		{"example.com", "a.example.com", false},
 		{"com", "example.com", false},
 	} {
-		if got := within(tt.domain, tt.parent); got != tt.want {
+		if got := message.IsWithin(tt.domain, tt.parent); got != tt.want {
 			t.Errorf("%s within %s: %v", tt.domain, tt.parent, got)
 		}
 	}
@@ -185,7 +186,7 @@ func FuzzOrgDomain(f *testing.F) {
 		asked := &asker{Resolver: r}
 		org, err := (&Evaluator{Resolver: asked}).OrgDomain(context.Background(), domain)
 		normal, ok := normalize(domain)
-		if ok != (err == nil) || ok && !within(normal, org) {
+		if ok != (err == nil) || ok && !message.IsWithin(normal, org) {
 			t.Fatalf("%q: %q, %v", domain, org, err)
 		}
 		if n := len(asked.unique(t)); n > MaxQueries || !ok && n > 0 {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"assay/auth/message"
 )
 
 const maxName = 253 // bytes of a domain name
@@ -20,7 +22,7 @@ func (e *evaluation) expandName(ctx context.Context, m macroString, domain strin
 	if text, ok := m.constant(); ok {
 		return cleanName(text), nil
 	}
-	if !isASCII(e.local) && m.namesLocalPart() {
+	if !message.IsASCII(e.local) && m.namesLocalPart() {
 		return "", errNoTarget // RFC 8616 section 4
 	}
 	name := ""

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"strings"
 
 	"assay/auth/dns"
+	"assay/auth/message"
 )
 
 // match tells whether a directive of the domain's record matches (RFC 7208
@@ -164,10 +164,7 @@ func hasAddr(answer dns.Answer, ip netip.Addr) bool {
 func isWithin(name, domain string) bool {
 	name, nameOK := dns.CanonicalName(name)
 	domain, domainOK := dns.CanonicalName(domain)
-	if !nameOK || !domainOK {
-		return false
-	}
-	return name == domain || strings.HasSuffix(name, "."+domain)
+	return nameOK && domainOK && message.IsWithin(name, domain)
 }
 
 // reverseName is the name whose PTR records name an address.

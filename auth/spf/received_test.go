@@ -53,7 +53,7 @@ func TestReceived(t *testing.T) {
 			Query{IP: ip, Helo: "=?utf-8?q?x?=", MailFrom: "\"a\\\" ; x=(y\r\nEvil: z\"@b.test"}, "mx.test",
 			"none (mx.test: domain of \"a\\\\\" , x=\\(y Evil: z\"@b.test does not\r\n" +
 				" designate permitted senders) receiver=mx.test; client-ip=192.0.2.1;\r\n" +
-				" envelope-from=\"\\\"a\\\\\\\" ; x=(yEvil: z\\\"@b.test\"; helo=\"=\\?utf-8?q?x?=\";\r\n" +
+				" envelope-from=\"\\\"a\\\\\\\" ? x??yEvil: z\\\"@b.test\"; helo=\"??utf-8?q?x??\";\r\n" +
 				" identity=mailfrom",
 		},
 		{

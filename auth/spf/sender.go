@@ -23,41 +23,17 @@ func splitSender(q Query) (local, domain string) {
 			sender = mailbox
 		}
 	}
-	at := domainAt(sender)
-	if at < 0 {
-		return sender, ""
-	}
-	local, domain = sender[:at], sender[at+1:]
+	local, domain = message.SplitAddress(sender)
 	if local == "" {
 		local = postmaster
 	}
 	return local, domain
 }
 
-// domainAt is the index of the @ in front of the domain, -1 for none: the last
-// one outside of quotes, or the last one at all when a quote is left open.
-func domainAt(sender string) int {
-	at, quoted := -1, false
-	for i := 0; i < len(sender); i++ {
-		switch c := sender[i]; {
-		case c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case c == '@' && !quoted:
-			at = i
-		}
-	}
-	if quoted {
-		return strings.LastIndexByte(sender, '@')
-	}
-	return at
-}
-
 // lowerDomain lower-cases ASCII, drops one final dot and turns U-labels into
 // A-labels (RFC 8616 section 4). What can't be turned stays as it is.
 func lowerDomain(domain string) string {
-	if !isASCII(domain) {
+	if !message.IsASCII(domain) {
 		if ascii, err := message.ToASCII(domain); err == nil {
 			return ascii
 		}
@@ -70,19 +46,10 @@ func lowerDomain(domain string) string {
 
 // heloName is the HELO name for %{h}: as said, but with A-labels.
 func heloName(helo string) string {
-	if isASCII(helo) {
+	if message.IsASCII(helo) {
 		return helo
 	}
 	return lowerDomain(helo)
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] > 127 {
-			return false
-		}
-	}
-	return true
 }
 
 // isMailDomain tells whether check_host can begin with what lowerDomain
