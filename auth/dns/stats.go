@@ -45,15 +45,29 @@ func (c *Client) Stats() ClientStats {
 }
 
 // Counting is a Resolver that counts, for one message say, what another one
-// answers. It is safe for concurrent use and must not be copied.
+// answers, and bounds what is asked at once. It is safe for concurrent use and must
+// not be copied.
 type Counting struct {
 	Resolver Resolver
+
+	// InFlight has room for the questions that may be under way at once: further
+	// ones wait, so that a message with many names leaves others their share. Nil
+	// means no bound.
+	InFlight chan struct{}
 
 	queries, hits atomic.Int64
 }
 
 // Resolve implements Resolver.
 func (c *Counting) Resolve(ctx context.Context, q Question) (Answer, error) {
+	if c.InFlight != nil {
+		select {
+		case c.InFlight <- struct{}{}:
+			defer func() { <-c.InFlight }()
+		case <-ctx.Done():
+			return Answer{}, questionError(q, ctx.Err())
+		}
+	}
 	a, err := c.Resolver.Resolve(ctx, q)
 	if a.Cached {
 		c.hits.Add(1)
