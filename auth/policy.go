@@ -18,25 +18,34 @@ type Policy struct {
 	Flag            bool   // quarantine is a field that flags the message; the MTA delivers it
 }
 
+// maxForged bounds the forged fields that are removed from one message: the time that
+// an MTA takes for it grows with their square. No honest message has even one.
+const maxForged = 100
+
 // decide is the one place where a message's fate is decided.
 func (p Policy) decide(r *Report) Disposition {
-	action := p.action(r.DMARC)
-	switch action {
+	if r.Forged > maxForged {
+		return Disposition{Action: Reject, Code: 550, Status: "5.7.1", Text: "too many Authentication-Results fields in the name of this host"}
+	}
+	switch p.action(r) {
 	case Reject:
 		return Disposition{Action: Reject, Code: 550, Status: "5.7.1", Text: p.rejection(r)}
 	case TempFail:
 		return p.tempFail(r)
 	case Quarantine:
-		text := fmt.Sprintf("DMARC policy for %s: %s", r.DMARC.Author, r.DMARC.Policy)
+		text := fmt.Sprintf("DMARC policy for %s: %s", author(r.DMARC), r.DMARC.Policy)
 		return Disposition{Action: Quarantine, Text: printable(text), Flag: p.Flag}
 	}
 	return Disposition{}
 }
 
-// action maps a DMARC result to what the admin wants done about it.
-func (p Policy) action(o dmarc.Outcome) Action {
-	switch {
-	case o.Result == dmarc.Fail && o.Policy == dmarc.PolicyReject:
+// action maps a DMARC result to what the admin wants done about it. A failure that a
+// trusted sealer's word overrides is none (RFC 8617 section 7.2.1).
+func (p Policy) action(r *Report) Action {
+	switch o := r.DMARC; {
+	case r.Override.ODA && len(r.Authored) == 1:
+		return Accept
+	case (o.Result == dmarc.Fail || o.Result == dmarc.PermError) && o.Policy == dmarc.PolicyReject:
 		return p.DMARCReject
 	case o.Result == dmarc.Fail && o.Policy == dmarc.PolicyQuarantine:
 		return p.DMARCQuarantine
@@ -49,7 +58,7 @@ func (p Policy) action(o dmarc.Outcome) Action {
 // rejection is the reply text: whose policy, the admin's text, and what the
 // domain itself says to senders that its SPF record fails (RFC 7208 section 6.2).
 func (p Policy) rejection(r *Report) string {
-	text := "rejected by DMARC policy for " + r.DMARC.Author
+	text := "rejected by DMARC policy for " + author(r.DMARC)
 	if p.RejectText != "" {
 		text += ": " + p.RejectText
 	}
@@ -70,9 +79,12 @@ func (p Policy) tempFail(r *Report) Disposition {
 	case anyTempError(r.DKIM):
 		d.Status, d.Text = "4.7.20", "DNS failure while reading a DKIM key"
 	}
-	d.Text = printable(d.Text + " for " + cmp.Or(r.DMARC.Author, "the From domain") + ", try again later")
+	d.Text = printable(d.Text + " for " + author(r.DMARC) + ", try again later")
 	return d
 }
+
+// author names whom a result is about; too many From domains have no name.
+func author(o dmarc.Outcome) string { return cmp.Or(o.Author, "the From domains") }
 
 func anyTempError(outcomes []dkim.Outcome) bool {
 	for _, o := range outcomes {

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"assay/arc"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
+	"assay/auth/message"
 	"assay/auth/spf"
 )
 
@@ -27,6 +29,10 @@ func TestDecide(t *testing.T) {
 		"reject by quarantine":   {Policy{DMARCReject: Quarantine}, Report{DMARC: fail}, "quarantine DMARC policy for example.org: reject"},
 		"quarantine":             {all, Report{DMARC: quarantine}, "quarantine DMARC policy for example.org: quarantine"},
 		"quarantine is not p=r":  {Policy{DMARCReject: Reject}, Report{DMARC: quarantine}, "accept"},
+		"too many From domains":  {all, Report{DMARC: *unreadable(message.Authors{List: make([]message.Author, 6)})}, "reject 550 5.7.1 rejected by DMARC policy for the From domains"},
+		"unreadable From":        {all, Report{DMARC: *unreadable(message.Authors{Err: errTooManyAuthors})}, "accept"},
+		"a trusted sealer":       {all, Report{DMARC: fail, Authored: []dmarc.Outcome{fail}, Override: arc.Override{ODA: true}}, "accept"},
+		"one of two authors":     {all, Report{DMARC: fail, Authored: []dmarc.Outcome{fail, none}, Override: arc.Override{ODA: true}}, "reject 550 5.7.1 rejected by DMARC policy for example.org"},
 		"p=none":                 {all, Report{DMARC: none}, "accept"},
 		"no record for DNS":      {all, Report{DMARC: unread}, "tempfail 451 4.7.5 DNS failure while reading the DMARC policy for example.org, try again later"},
 		"DNS, but aligned":       {all, Report{DMARC: aligned}, "accept"},

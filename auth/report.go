@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"assay/arc"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
 	"assay/auth/iprev"
@@ -49,9 +50,13 @@ type Report struct {
 	DKIM     []dkim.Outcome  // one per DKIM-Signature field, in header order
 	Authored []dmarc.Outcome // DMARC, one per author domain; one permerror for a From that can't be read
 	DMARC    dmarc.Outcome   // the worst of Authored: it counts
+	ARC      arc.Outcome
+	Override arc.Override // of a DMARC failure of DMARC.Author, by a trusted sealer
+	SealErr  error        // why no ARC set was added, though one was to be
 	IPRev    iprev.Outcome
 
-	Edits       []Edit // to be applied in this order
+	Forged      int    // how many fields are removed because they claim to be ours, or for RemoveAll
+	Edits       []Edit // to be applied in this order; none when too many were forged
 	Disposition Disposition
 
 	Duration time.Duration // from the end of the header to the report

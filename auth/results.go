@@ -3,7 +3,9 @@ package auth
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 
+	"assay/arc"
 	"assay/auth/authres"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
@@ -12,7 +14,7 @@ import (
 )
 
 // results says in the RFC's style what was found, in the order of the design:
-// spf, dkim, dmarc, iprev.
+// spf, dkim, dmarc, arc, iprev.
 func (st Stamp) results(r *Report) authres.Results {
 	results := authres.Results{AuthServID: st.AuthServID}
 	if r.Exempt == SMTPAuth {
@@ -23,7 +25,7 @@ func (st Stamp) results(r *Report) authres.Results {
 	}
 	results.Results = append(results.Results, st.spfResults(r)...)
 	results.Results = append(results.Results, dkimResults(r.DKIM)...)
-	results.Results = append(results.Results, dmarcResult(r), st.iprevResult(r.IPRev))
+	results.Results = append(results.Results, dmarcResult(r), st.arcResult(r), st.iprevResult(r.IPRev))
 	return results
 }
 
@@ -174,6 +176,22 @@ func dmarcComment(r *Report) string {
 // bestGuess tells whether DMARC would have passed, had there been a record.
 func bestGuess(o dmarc.Outcome) bool {
 	return o.Result == dmarc.None && (o.SPFRelaxed || o.DKIMRelaxed)
+}
+
+// arcResult tells whether a trusted sealer's word may override a DMARC failure, in
+// the words of Microsoft 365; header.oldest-pass is of RFC 8617 section 5.2.
+func (st Stamp) arcResult(r *Report) authres.Result {
+	result := authres.Result{Method: "arc", Value: string(r.ARC.Result), Comment: r.ARC.Comment(r.Override)}
+	if r.ARC.Result == arc.None {
+		return result
+	}
+	if r.ARC.Result == arc.Pass {
+		result.Properties = append(result.Properties, property("header", "oldest-pass", strconv.Itoa(r.ARC.OldestPass)))
+	}
+	if !st.HideClientIP && r.Envelope.IP.IsValid() {
+		result.Properties = append(result.Properties, property("smtp", "remote-ip", r.Envelope.IP.String()))
+	}
+	return result
 }
 
 // iprevResult tells the address and, in a comment, the name that was confirmed

@@ -9,6 +9,10 @@ import (
 	"assay/auth/spf"
 )
 
+// maxInFlight bounds the DNS questions of one session that are under way at once. Ordinary
+// messages have fewer; one that names many silent domains waits by itself.
+const maxInFlight = 16
+
 // A Session is one SMTP session: the lookups that begin before a message does.
 // Its methods are called one at a time.
 type Session struct {
@@ -31,7 +35,7 @@ type Session struct {
 // The session's lookups end with ctx, at the latest.
 func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: &dns.Counting{Resolver: v.Resolver}}
+	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: &dns.Counting{Resolver: v.Resolver, InFlight: make(chan struct{}, maxInFlight)}}
 	if s.exempt = v.trusts(s.ip); !s.exempt {
 		s.iprev = startIn(s, func(ctx context.Context) iprev.Outcome {
 			return iprev.Lookup(ctx, s.dns, s.ip)

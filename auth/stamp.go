@@ -27,13 +27,13 @@ type Stamp struct {
 	ReceivedSPF    bool            // also write Received-SPF (RFC 7208 section 9.1)
 	SPFFullAddress bool            // smtp.mailfrom is the address, not only its domain
 	HideClientIP   bool            // the client's address is not written
+	SpamFlag       bool            // we may write X-Spam-Flag (Policy.Flag): one that comes with a message goes
 }
 
-// edits lists the changes to the header: deletions from the highest index
-// down, since earlier ones shift later indexes on some MTAs; then insertions,
-// each above the one before.
-func (st Stamp) edits(r *Report, h message.Header) []Edit {
-	edits := st.deletions(h)
+// edits lists the changes to the header: the deletions, then insertions, each above
+// the one before.
+func (st Stamp) edits(r *Report, deletions []Edit) []Edit {
+	edits := deletions
 	insert := func(name, value string) {
 		edits = append(edits, Edit{Name: name, Value: value})
 	}
@@ -73,34 +73,69 @@ func (st Stamp) receivedSPF(r *Report) string {
 	return spf.Received(outcome, query, st.AuthServID)
 }
 
-// deletions removes the fields that claim to be ours (RFC 8601 section 5).
+// deletions removes the fields that claim to be ours (RFC 8601 section 5), from the
+// highest index down, since earlier deletions shift later indexes on some MTAs. Of the
+// other fields that are written, those that come with a message go as well.
 func (st Stamp) deletions(h message.Header) []Edit {
+	edits := deletions(h, authenticationResults, st.removes)
+	if st.ReceivedSPF {
+		edits = append(edits, deletions(h, receivedSPF, st.isReceiver)...)
+	}
+	if st.SpamFlag {
+		edits = append(edits, deletions(h, spamFlag, func(string) bool { return true })...)
+	}
+	return edits
+}
+
+// deletions removes the fields of a name for whose value remove is true.
+func deletions(h message.Header, name string, remove func(value string) bool) []Edit {
 	var edits []Edit
-	index := h.Count(authenticationResults)
-	for i := len(h) - 1; i >= 0; i-- {
-		if !h[i].Is(authenticationResults) {
+	index := h.Count(name)
+	for _, f := range slices.Backward(h) {
+		if !f.Is(name) {
 			continue
 		}
-		if st.removes(h[i].Value()) {
-			edits = append(edits, Edit{Delete: true, Index: index, Name: h[i].Name})
+		if remove(f.Value()) {
+			edits = append(edits, Edit{Delete: true, Index: index, Name: strings.TrimRight(f.Name, " \t")})
 		}
 		index--
 	}
 	return edits
 }
 
-// removes tells whether a received field has to go.
+// isReceiver tells whether a Received-SPF field may be taken for ours.
+func (st Stamp) isReceiver(value string) bool {
+	return strings.Contains(strings.ToLower(value), strings.ToLower(st.AuthServID))
+}
+
+// removes tells whether a received Authentication-Results field has to go. Readers of
+// the microsoft dialect know no authserv-id: what is not plainly another host's goes.
 func (st Stamp) removes(value string) bool {
-	if authres.IsFrom(value, st.AuthServID) {
+	switch {
+	case authres.IsFrom(value, st.AuthServID):
+		return true
+	case st.trusts(value):
+		return false
+	case st.RemoveAll:
 		return true
 	}
+	return st.writesMicrosoft() && !plainlyForeign(value)
+}
+
+// plainlyForeign tells whether a field follows the RFC's grammar and has a host name
+// for authserv-id.
+func plainlyForeign(value string) bool {
+	r, err := authres.Parse(value)
+	_, ok := authres.AuthServID(value)
+	return ok && err == nil && strings.Contains(r.AuthServID, ".")
+}
+
+// trusts tells whether a field is by one of TrustedIDs.
+func (st Stamp) trusts(value string) bool {
 	id, ok := authres.AuthServID(value)
-	for _, trusted := range st.TrustedIDs {
-		if ok && strings.EqualFold(id, trusted) {
-			return false
-		}
-	}
-	return st.RemoveAll || !ok && st.writesMicrosoft()
+	return ok && !authres.IsFrom(value, st.AuthServID) && slices.ContainsFunc(st.TrustedIDs, func(trusted string) bool {
+		return strings.EqualFold(id, trusted)
+	})
 }
 
 // writesMicrosoft tells whether our own fields may lack the authserv-id.

@@ -1,10 +1,13 @@
 package auth
 
 import (
+	"slices"
 	"testing"
 
 	"assay/auth/authres"
 	"assay/auth/dkim"
+	"assay/auth/dns/dnstest"
+	"assay/auth/message"
 )
 
 func TestSignatureLength(t *testing.T) {
@@ -45,6 +48,10 @@ func TestRemoves(t *testing.T) {
 		{plain, " spf=pass smtp.mailfrom=example.org", false},
 		{microsoft, " spf=pass smtp.mailfrom=example.org", true},
 		{microsoft, " other.example; spf=pass", false},
+		{microsoft, " x; dmarc=pass action=none header.from=victim.example;compauth=pass reason=100", true},
+		{microsoft, ` "spf"=pass smtp.mailfrom=victim.example; dmarc=pass`, true},
+		{microsoft, " spf:pass; dmarc=pass action=none", true},
+		{microsoft, " (x)=spf=pass; dmarc=pass", true},
 		{all, " other.example; spf=pass", true},
 		{all, " inner.example.test; spf=pass", false},
 		{all, " Inner.Example.test 1; spf=pass", false},
@@ -66,6 +73,43 @@ func TestDeletionsFromTheHighestIndex(t *testing.T) {
 	edits := Stamp{AuthServID: "mx.example.test"}.deletions(h)
 	if len(edits) != 2 || edits[0].Index != 3 || edits[1].Index != 1 || !edits[0].Delete || !edits[1].Delete {
 		t.Errorf("%+v", edits)
+	}
+}
+
+// A name that an MTA left with white space before the colon is edited without it.
+func TestDeletionOfOddName(t *testing.T) {
+	h := message.Header{{Name: "Authentication-Results ", Raw: "Authentication-Results : mx.example.test; none"}}
+	if edits := (Stamp{AuthServID: "mx.example.test"}).deletions(h); len(edits) != 1 || edits[0].Name != "Authentication-Results" {
+		t.Errorf("%+v", edits)
+	}
+}
+
+// Fields like ours that come with a message go when we write them.
+func TestDeletionOfOtherFields(t *testing.T) {
+	h := testHeader("Received-SPF: pass receiver=MX.example.test;", "X-Spam-Flag: NO", "Received-SPF: pass receiver=other.example;")
+	if edits := (Stamp{AuthServID: "mx.example.test"}).deletions(h); len(edits) != 0 {
+		t.Errorf("by default: %+v", edits)
+	}
+	edits := Stamp{AuthServID: "mx.example.test", ReceivedSPF: true, SpamFlag: true}.deletions(h)
+	if len(edits) != 2 || edits[0].Name != "Received-SPF" || edits[0].Index != 1 || edits[1].Name != "X-Spam-Flag" {
+		t.Errorf("%+v", edits)
+	}
+}
+
+// The time that an MTA takes for deletions grows with their square: a message with
+// more than a hundred forged fields is refused, nothing of it is edited.
+func TestTooManyForgedFields(t *testing.T) {
+	for n, want := range map[int]Action{maxForged: Accept, maxForged + 1: Reject} {
+		h := slices.Clone(fromJoe)
+		for range n {
+			h = append(h, message.NewField("Authentication-Results", " mx.example.test; none"))
+		}
+		session, check := begin(t, testVerifier(dnstest.NewResolver(t, testZone)), testEnvelope, h)
+		r := check.Finish()
+		session.Close()
+		if r.Disposition.Action != want || want == Accept && len(r.Edits) != n+1 || want == Reject && len(r.Edits) != 0 {
+			t.Errorf("%d fields: %v, %d edits", n, r.Disposition.Action, len(r.Edits))
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"time"
 
+	"assay/arc"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
 	"assay/auth/dns"
@@ -22,16 +23,20 @@ import (
 )
 
 // MaxAuthors bounds the author domains that are evaluated for one message
-// (RFC 9989 section 11.5); with more of them DMARC is permerror at best.
+// (RFC 9989 section 11.5); with more of them DMARC is permerror at best,
+// and handled as a failed p=reject.
 const MaxAuthors = 5
 
 // A Verifier checks messages. It is safe for concurrent use; its fields are
 // not changed once it is in use.
 type Verifier struct {
 	Resolver dns.Resolver
-	SPF      spf.Checker // Resolver is set from the field above, also in the next two
+	SPF      spf.Checker // Resolver is set from the field above, also in the next three
 	DKIM     dkim.Verifier
 	DMARC    dmarc.Evaluator
+	ARC      arc.Validator
+	Sealers  *arc.Sealers       // whose ARC sets are trusted; nil: nobody's
+	Sealer   *arc.MessageSealer // adds an ARC set of our own; nil: none is added
 
 	SPFHelo bool           // check the HELO name on its own as well
 	Trusted []netip.Prefix // our own hosts and users: not evaluated, only stamped
@@ -61,8 +66,11 @@ type Check struct {
 	ended   bool
 	report  Report
 
-	dkim  *dkim.Verification // nil for an exempt message
-	dmarc *dmarc.Evaluation  // nil for an exempt message
+	// Of an exempt message all are nil.
+	bodies *dkim.BodyHashes // of the body, for every signature
+	dkim   *dkim.Verification
+	arc    *arc.Validation
+	dmarc  *dmarc.Evaluation
 }
 
 // Begin starts the check of a message whose header is complete. env.IP, env.Helo, env.MailFrom
@@ -77,24 +85,33 @@ func (s *Session) Begin(env Envelope, h message.Header) *Check {
 	return c
 }
 
-// evaluate starts DKIM and DMARC: keys, policies and Organizational Domains are
+// evaluate starts DKIM, ARC and DMARC: keys, policies and Organizational Domains are
 // asked for all at once.
 func (c *Check) evaluate(ctx context.Context) {
 	if c.s.spf == nil { // no MailFrom came before, or it was for an exempt message
 		c.s.startSPF(c.report.Envelope)
 	}
-	authors := c.authorDomains()
+	authors, v := c.authorDomains(), c.s.v
+	c.bodies = &dkim.BodyHashes{}
+	if v.Sealer != nil {
+		c.bodies.Want(dkim.Relaxed)
+	}
 
-	verifier := c.s.v.DKIM
+	verifier := v.DKIM
 	verifier.Resolver = c.s.dns
-	c.dkim = verifier.Begin(ctx, c.header, authors...)
+	c.dkim = verifier.BeginWith(ctx, c.bodies, c.header, authors...)
 
-	evaluator := c.s.v.DMARC
+	validator := v.ARC
+	validator.Resolver = c.s.dns
+	c.arc = validator.Begin(ctx, c.header, c.bodies)
+
+	evaluator := v.DMARC
 	evaluator.Resolver = c.s.dns
 	identifiers := c.dkim.Domains()
 	if domain := spfDomain(c.report.Envelope); domain != "" {
 		identifiers = append(identifiers, domain)
 	}
+	identifiers = append(identifiers, c.arc.Claimed(v.Sealers)...)
 	c.dmarc = evaluator.Begin(ctx, authors, identifiers)
 }
 
@@ -117,13 +134,16 @@ func (c *Check) authorDomains() []string {
 }
 
 // WantsBody is false when nothing depends on the rest of the body: the caller may skip it.
-func (c *Check) WantsBody() bool { return !c.ended && c.dkim != nil && c.dkim.WantsBody() }
+func (c *Check) WantsBody() bool {
+	return !c.ended && c.bodies != nil && (c.s.v.Sealer != nil || c.dkim.WantsBody() || c.arc.WantsBody())
+}
 
 // Write takes the next piece of the body, CRLF line ends, dots not stuffed.
 // It never fails and does not keep p.
 func (c *Check) Write(p []byte) (int, error) {
-	if c.dkim != nil && !c.ended {
-		return c.dkim.Write(p)
+	if c.WantsBody() {
+		_, _ = c.bodies.Write(p) // never fails, nor does the next
+		_, _ = c.dkim.Write(p)
 	}
 	return len(p), nil
 }
@@ -136,8 +156,14 @@ func (c *Check) Finish() *Report {
 	if r.Exempt == "" {
 		c.gather()
 	}
+	stamp := c.s.v.Stamp
+	deletions := stamp.deletions(c.header)
+	r.Forged = len(deletions)
 	r.Disposition = c.s.v.Policy.decide(r)
-	r.Edits = c.s.v.Stamp.edits(r, c.header)
+	if r.Forged <= maxForged {
+		r.Edits = stamp.edits(r, deletions)
+		c.seal()
+	}
 	r.Duration = time.Since(c.began)
 	r.Queries, r.Hits = c.s.count()
 	return r
@@ -155,20 +181,36 @@ func (c *Check) gather() {
 	for _, author := range c.authorDomains() {
 		r.Authored = append(r.Authored, c.dmarc.Evaluate(author, r.SPF, r.DKIM))
 	}
-	if err := unreadable(r.Authors); err != nil {
-		r.Authored = append(r.Authored, dmarc.Outcome{Result: dmarc.PermError, Err: err})
+	if o := unreadable(r.Authors); o != nil {
+		r.Authored = append(r.Authored, *o)
 	}
 	r.DMARC = dmarc.Worst(r.Authored)
+	r.ARC = c.arc.Finish()
+	r.Override = r.ARC.Override(c.s.v.Sealers, r.DMARC.Author, c.aligned)
 }
 
-// unreadable says why DMARC can't pass, whatever the author domains that were
-// evaluated give (RFC 9989 section 11.5).
-func unreadable(a message.Authors) error {
+// aligned tells whether a domain has the Organizational Domain of the author whose
+// DMARC result counts. What DNS leaves open is not aligned.
+func (c *Check) aligned(domain string) bool {
+	author := c.report.DMARC.Author
+	if domain == author {
+		return true
+	}
+	org, err := c.dmarc.OrgDomain(domain)
+	ours, authorErr := c.dmarc.OrgDomain(author)
+	return err == nil && authorErr == nil && org == ours
+}
+
+// unreadable is the outcome of From fields for which DMARC can't pass, whatever the
+// author domains that were evaluated give (RFC 9989 section 11.5). Nobody has a use for
+// more author domains than are evaluated but to hide one that fails: the
+// strictest policy goes for them.
+func unreadable(a message.Authors) *dmarc.Outcome {
 	switch {
-	case a.Err != nil:
-		return a.Err
 	case len(a.List) > MaxAuthors:
-		return errTooManyAuthors
+		return &dmarc.Outcome{Result: dmarc.PermError, Policy: dmarc.PolicyReject, Err: errTooManyAuthors}
+	case a.Err != nil:
+		return &dmarc.Outcome{Result: dmarc.PermError, Err: a.Err}
 	}
 	return nil
 }
@@ -185,6 +227,9 @@ func (c *Check) Cancel() {
 	c.cancel()
 	if c.dkim != nil {
 		c.dkim.Cancel()
+	}
+	if c.arc != nil {
+		c.arc.Cancel()
 	}
 	if c.dmarc != nil {
 		c.dmarc.Cancel()
