@@ -290,7 +290,7 @@ func (c *conn) explain(err error) {
 	case err == io.EOF, errors.Is(err, errDraining), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
 		errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 	default:
-		c.log.Debug("milter: connection closed", "error", err)
+		c.log.Warn("milter: connection closed: the MTA did not keep to the protocol", "error", err)
 	}
 }
 

@@ -37,10 +37,20 @@ func (s *session) logReport(r *auth.Report) {
 		slog.String("spf", string(r.SPF.Result)),
 		slog.String("dkim", signatures(r)),
 		slog.String("dmarc", string(r.DMARC.Result)),
+		slog.String("arc", string(r.ARC.Result)),
 		slog.String("iprev", string(r.IPRev.Result)),
 	)
 	if r.Exempt != "" {
 		attrs = append(attrs, slog.String("exempt", string(r.Exempt)))
+	}
+	if r.Forged > 0 {
+		attrs = append(attrs, slog.Int("removed", r.Forged))
+	}
+	if err := trouble(r); err != nil {
+		attrs = append(attrs, slog.String("error", clip(err.Error())))
+	}
+	if r.Disposition.Text != "" {
+		attrs = append(attrs, slog.String("text", r.Disposition.Text))
 	}
 	attrs = append(attrs,
 		slog.String("disposition", r.Disposition.Action.String()),
@@ -49,6 +59,20 @@ func (s *session) logReport(r *auth.Report) {
 		slog.Int("dns_hits", r.Hits),
 	)
 	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+}
+
+// trouble is the first error behind the results: why one is temperror or permerror.
+func trouble(r *auth.Report) error {
+	errs := []error{r.DMARC.Err, r.SPF.Err}
+	for _, o := range r.DKIM {
+		errs = append(errs, o.Err)
+	}
+	for _, err := range append(errs, r.ARC.Err, r.SealErr) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // logUnchecked writes the line of a message for which there is no report.
