@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/dkim"
 	"assay/auth/dns"
@@ -12,6 +13,10 @@ import (
 // spfRecords is how many parsed SPF records are kept.
 const spfRecords = 10_000
 
+// dnsInFlight is how many DNS questions may be under way at once, each with a socket: more
+// than an MTA's sessions with their shares ask for.
+const dnsInFlight = 8192
+
 // newResolver asks the servers of the config and keeps their answers.
 func newResolver(c *Config) (dns.Resolver, error) {
 	if len(c.DNS.Servers) == 0 {
@@ -20,7 +25,7 @@ func newResolver(c *Config) (dns.Resolver, error) {
 		}
 	}
 	return &dns.Cache{
-		Resolver:    &dns.Client{Servers: c.DNS.Servers, Timeout: c.DNS.Timeout},
+		Resolver:    &dns.Client{Servers: c.DNS.Servers, Timeout: c.DNS.Timeout, MaxInFlight: dnsInFlight},
 		Entries:     c.DNS.CacheEntries,
 		MaxTTL:      c.DNS.MaxTTL,
 		MinTTL:      c.DNS.MinTTL,
@@ -36,12 +41,27 @@ func orNever(d time.Duration) time.Duration {
 	return d
 }
 
-// newVerifier checks messages as the config says.
+// newSealer seals as the config says; nil when it says not to.
+func newSealer(c *Config) (*arc.MessageSealer, error) {
+	if !c.ARC.Seal {
+		return nil, nil
+	}
+	key, err := arc.LoadKey(c.ARC.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	sealer := &arc.MessageSealer{Domain: c.ARC.Domain, Selector: c.ARC.Selector, Key: key}
+	return sealer, sealer.Check()
+}
+
+// newVerifier checks messages as the config says. Trusted are the sealers of the
+// config alone: whoever has read their file sets the field Sealers.
 func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 	return &auth.Verifier{
 		Resolver: resolver,
 		SPF:      spf.Checker{Receiver: c.AuthServID, Records: spf.NewRecordCache(spfRecords)},
-		DKIM:     dkim.Verifier{MaxSignatures: c.DKIM.MaxSignatures, MinRSABits: c.DKIM.MinRSABits},
+		DKIM:     dkim.Verifier{MaxSignatures: c.DKIM.MaxSignatures, MinRSABits: c.DKIM.MinRSABits, Engine: c.DKIM.Engine},
+		Sealers:  arc.NewSealers(c.ARC.TrustedSealers...),
 		SPFHelo:  c.SPFHelo,
 		Trusted:  c.TrustedNetworks,
 		Timeout:  c.Milter.MessageTimeout,
@@ -53,6 +73,7 @@ func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 			ReceivedSPF:    c.ReceivedSPF,
 			SPFFullAddress: c.SPFFullAddress,
 			HideClientIP:   c.HideClientIP,
+			SpamFlag:       c.QuarantineHeader,
 		},
 		Policy: auth.Policy{
 			DMARCReject:     c.Policy.DMARCReject,

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/dmarc"
 	"assay/auth/dns"
@@ -76,6 +77,10 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 	if err != nil {
 		return p.failConfig(err)
 	}
+	sealers, err := loadSealers(config)
+	if err != nil {
+		return p.failConfig(err)
+	}
 	resolver, err := r.resolver(config)
 	if err != nil {
 		return p.fail(exitData, "%v", err)
@@ -97,11 +102,16 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 	if resolver, err = r.withPTR(resolver, env.IP); err != nil {
 		return p.fail(exitUsage, "%v", err)
 	}
-	report, err := checkMessage(ctx, newVerifier(config, resolver), env, header, body)
+	verifier := newVerifier(config, resolver)
+	verifier.Sealers = sealers
+	if verifier.Sealer, err = newSealer(config); err != nil {
+		notes = append(notes, note("seal", "", "left out: "+err.Error()))
+	}
+	report, err := checkMessage(ctx, verifier, env, header, body)
 	if err != nil {
 		return p.fail(exitData, "%s: %v", name, err)
 	}
-	return r.print(p, report, notes)
+	return r.print(p, report, notes, verifier.Sealers)
 }
 
 // resolver answers from the zone file, or asks the servers of the config.
@@ -164,10 +174,10 @@ func copyCRLF(w io.Writer, r *bufio.Reader) error {
 }
 
 // print writes the report and returns the exit code that tells the result.
-func (r *checkRequest) print(p *program, report *auth.Report, notes []string) int {
-	text := explainReport(report, notes)
+func (r *checkRequest) print(p *program, report *auth.Report, notes []string, sealers *arc.Sealers) int {
+	text := explainReport(report, notes, sealers)
 	if r.json {
-		text = reportJSON(report)
+		text = reportJSON(report, sealers)
 	}
 	if code := p.print(text); code != exitOK {
 		return code

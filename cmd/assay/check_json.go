@@ -2,7 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf16"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
@@ -22,6 +27,7 @@ type jsonReport struct {
 	SPFHelo     *jsonSPF        `json:"spf_helo,omitempty"`
 	DKIM        []jsonDKIM      `json:"dkim,omitempty"`
 	DMARC       []jsonDMARC     `json:"dmarc,omitempty"` // one per author domain
+	ARC         *jsonARC        `json:"arc,omitempty"`
 	Disposition jsonDisposition `json:"disposition"`
 	Removed     []jsonField     `json:"removed,omitempty"`
 	Stamped     []jsonField     `json:"stamped"` // from the top of the header
@@ -82,7 +88,7 @@ type jsonField struct {
 	Value string `json:"value,omitempty"` // of a stamped field, with its folds
 }
 
-func reportJSON(r *auth.Report) string {
+func reportJSON(r *auth.Report, sealers *arc.Sealers) string {
 	j := jsonReport{
 		Client: addr(r.Envelope.IP), Helo: r.Envelope.Helo, MailFrom: r.Envelope.MailFrom, Rcpt: r.Envelope.Rcpt,
 		Exempt:      string(r.Exempt),
@@ -90,6 +96,7 @@ func reportJSON(r *auth.Report) string {
 	}
 	if r.Exempt == "" {
 		j.methods(r)
+		j.ARC = arcJSON(r, sealers)
 	}
 	for _, e := range r.Edits {
 		if e.Delete {
@@ -102,7 +109,23 @@ func reportJSON(r *auth.Report) string {
 	if err != nil {
 		panic(err) // strings, numbers and lists only: it can't
 	}
-	return string(text) + "\n"
+	return plainJSON(string(text)) + "\n"
+}
+
+// plainJSON escapes what JSON may hold and a terminal acts upon: C1 controls and what
+// changes the order of text.
+func plainJSON(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
 }
 
 func (j *jsonReport) methods(r *auth.Report) {

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"unicode"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
 )
 
 // explainReport says step by step what was found and what would be done.
-func explainReport(r *auth.Report, notes []string) string {
+func explainReport(r *auth.Report, notes []string, sealers *arc.Sealers) string {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(&b, "%-10s %s\n", what, clean(fmt.Sprintf(format, args...)))
@@ -21,6 +22,10 @@ func explainReport(r *auth.Report, notes []string) string {
 		line("exempt", "%s: stamped only, nothing is checked", r.Exempt)
 	} else {
 		explainMethods(r, line)
+		explainARC(r, sealers, line)
+	}
+	if r.SealErr != nil {
+		line("seal", "none: %v", r.SealErr)
 	}
 	line("action", "%s", explainDisposition(r.Disposition))
 	explainEdits(&b, r.Edits)
@@ -133,7 +138,7 @@ func explainEdits(b *strings.Builder, edits []auth.Edit) {
 	var stamped []string
 	for _, e := range edits {
 		if e.Delete {
-			fmt.Fprintf(b, "%-10s %s field %d: it claims to be ours\n", "removed", e.Name, e.Index)
+			fmt.Fprintf(b, "%-10s %s field %d\n", "removed", e.Name, e.Index)
 		} else {
 			stamped = append(stamped, e.Name+": "+strings.ReplaceAll(e.Value, "\r\n", "\n")+"\n")
 		}

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/authres"
+	"assay/auth/dkim"
 	"assay/milter"
 )
 
@@ -35,6 +37,7 @@ type Config struct {
 	Milter MilterConfig
 	DNS    DNSConfig
 	DKIM   DKIMConfig
+	ARC    ARCConfig
 	Policy PolicyConfig
 
 	file  string         // "" when the defaults are used
@@ -64,6 +67,18 @@ type DNSConfig struct {
 type DKIMConfig struct {
 	MaxSignatures int // at least 1
 	MinRSABits    int // at least 1024
+	Engine        dkim.Engine
+}
+
+// ARCConfig is the section [arc].
+type ARCConfig struct {
+	TrustedSealers     []arc.Sealer // in addition to the file, no two the same
+	TrustedSealersFile string       // absolute; "" for none
+
+	Seal     bool   // with it the following are not empty
+	Domain   string // d= of our seals
+	Selector string // s= of our seals
+	KeyFile  string // absolute
 }
 
 // PolicyConfig is the section [policy].

@@ -22,7 +22,7 @@ func configCheckCommand() *command {
 		name:     "check",
 		synopsis: "[-c FILE]",
 		summary:  "report every mistake of the config, with its line",
-		about:    "The exit code is 0 when the config is good and 65 when it is not.",
+		about:    "Then the list of the trusted sealers and the key for sealing are checked, too. The exit code is 0 when all is good and 65 when it is not.",
 		examples: []example{
 			{"config check", "check the config that serve would use"},
 			{"config check -c new.toml", "check another file before it is put in place"},
@@ -31,6 +31,12 @@ func configCheckCommand() *command {
 			file := configFlag(set)
 			return func(_ context.Context, p *program, _ []string) int {
 				c, err := p.loadConfig(*file)
+				if err == nil {
+					_, err = loadSealers(c)
+				}
+				if err == nil {
+					_, err = newSealer(c)
+				}
 				if err != nil {
 					return p.failConfig(err)
 				}

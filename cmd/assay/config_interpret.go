@@ -197,6 +197,26 @@ func (in *interpreter) finish(hostname func() (string, error)) {
 	if in.good("dns.min_ttl", "dns.max_ttl") && c.DNS.MinTTL > c.DNS.MaxTTL {
 		in.reportOrder("dns.min_ttl", "dns.max_ttl", formatDuration(c.DNS.MinTTL), formatDuration(c.DNS.MaxTTL))
 	}
+	in.finishSeal()
+}
+
+// finishSeal asks for what sealing needs.
+func (in *interpreter) finishSeal() {
+	c := in.config.ARC
+	if !c.Seal || in.wrong["arc.seal"] {
+		return
+	}
+	var missing []string
+	for _, needed := range []struct{ key, value string }{
+		{"arc.domain", c.Domain}, {"arc.selector", c.Selector}, {"arc.key_file", c.KeyFile},
+	} {
+		if needed.value == "" && !in.wrong[needed.key] {
+			missing = append(missing, needed.key)
+		}
+	}
+	if len(missing) > 0 {
+		in.reportKey("arc.seal", "needs "+strings.Join(missing, ", ")+", too; write them, or seal = false")
+	}
 }
 
 // good tells whether the values of both keys are as the file means them.

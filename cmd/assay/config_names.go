@@ -10,7 +10,7 @@ import (
 var (
 	laterKeys = []string{"accepted_domains", "internal_relays", "implicit", "spoofed_senders_file",
 		"shared_mx", "state_dir", "policy.compauth_fail"}
-	laterSections = []string{"arc", "history"}
+	laterSections = []string{"history"}
 )
 
 // isLater tells whether a key or section belongs to a later version.
@@ -40,6 +40,8 @@ var foreignNames = map[string]string{
 	"dnstimeout":                "dns.timeout",
 	"maximumsignaturestoverify": "dkim.max_signatures",
 	"minimumkeybits":            "dkim.min_rsa_bits",
+	"arctrustedsealers":         "arc.trusted_sealers",
+	"whitelistedsignersmap":     "arc.trusted_sealers_file",
 	"rejectfailures":            "policy.dmarc_reject",
 	"holdquarantinedmessages":   "policy.dmarc_quarantine",
 	"ondnserror":                "policy.dns_failure",
@@ -50,12 +52,12 @@ var foreignNames = map[string]string{
 
 // foreignNotes say why a name of theirs has no key here.
 var foreignNotes = map[string]string{
-	"mode":                       "remove it: messages are verified, never signed",
-	"domain":                     "remove it: messages are verified, never signed",
-	"selector":                   "remove it: messages are verified, never signed",
-	"keyfile":                    "remove it: messages are verified, never signed",
-	"keytable":                   "remove it: messages are verified, never signed",
-	"signingtable":               "remove it: messages are verified, never signed",
+	"mode":                       "remove it: no DKIM signatures are made here",
+	"domain":                     "no DKIM signatures are made here; for ARC seals it is domain in [arc]",
+	"selector":                   "no DKIM signatures are made here; for ARC seals it is selector in [arc]",
+	"keyfile":                    "no DKIM signatures are made here; for ARC seals it is key_file in [arc]",
+	"keytable":                   "remove it: no DKIM signatures are made here",
+	"signingtable":               "remove it: no DKIM signatures are made here",
 	"ignoreauthenticatedclients": "remove it: clients that use SMTP AUTH are always exempt",
 	"spfignoreresults":           "remove it: SPF is always checked here",
 	"spfselfvalidate":            "remove it: SPF is always checked here",

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/authres"
+	"assay/auth/dkim"
 	"assay/milter"
 )
 
@@ -16,7 +18,7 @@ const week = 7 * 24 * time.Hour
 // options is the table of every key, in the order of the documentation. A
 // section's keys stand together, the keys without a section first.
 func options() []option {
-	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), policyOptions())
+	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), arcOptions(), policyOptions())
 }
 
 func topOptions() []option {
@@ -31,7 +33,7 @@ func topOptions() []option {
 			doc:  "How Authentication-Results is written: for any RFC 8601 parser, as Microsoft 365 does, or one field of each.",
 			kind: choice(headerStyles, func(c *Config) *[]authres.Style { return &c.HeaderStyles })},
 		{name: "trusted_authserv_ids", byDefault: []string{}, values: "list of names",
-			doc:  "Authentication-Results fields by these names stay, and count as evidence.",
+			doc:  "Authentication-Results fields by these names stay, also with remove_all_authres, and go into our ARC sets. Only for hosts of ours behind one that removes such fields from outside: anybody can write them.",
 			kind: multiple("relay.example.org", 0, parseTrustedID, asIs, func(c *Config) *[]string { return &c.TrustedAuthServIDs })},
 		{name: "remove_all_authres", byDefault: false, values: "true, false",
 			doc:  "Remove every Authentication-Results field that comes with a message, not only those by our name.",
@@ -108,6 +110,32 @@ func dkimOptions() []option {
 		{name: "dkim.min_rsa_bits", byDefault: int64(1024), values: "1024 to 4096",
 			doc:  "RSA keys shorter than this don't count (RFC 8301: never below 1024).",
 			kind: integer(1024, 4096, func(c *Config) *int { return &c.DKIM.MinRSABits })},
+		{name: "dkim.engine", byDefault: "assay", values: dkimEngines.list(),
+			doc:  "What verifies DKIM signatures: our own code, or the library go-msgauth as a second opinion, which is slower and calls some valid signatures neutral.",
+			kind: choice(dkimEngines, func(c *Config) *dkim.Engine { return &c.DKIM.Engine })},
+	}
+}
+
+func arcOptions() []option {
+	return []option{
+		{name: "arc.trusted_sealers", byDefault: []string{}, values: "list of domains; .DOMAIN is with its subdomains",
+			doc:  "Whose ARC seals are trusted, in addition to those of the file.",
+			kind: multiple("example.org", 0, arc.ParseSealer, stringOf, func(c *Config) *[]arc.Sealer { return &c.ARC.TrustedSealers })},
+		{name: "arc.trusted_sealers_file", byDefault: "/etc/assay/trusted-sealers", values: "absolute path",
+			doc:  "The file of the trusted sealers, one domain per line, which is read again when it changes; it need not exist, and empty text is no file.",
+			kind: single("/etc/assay/trusted-sealers", parseListPath, asIs, func(c *Config) *string { return &c.ARC.TrustedSealersFile })},
+		{name: "arc.seal", byDefault: false, values: "true, false",
+			doc:  "Add an ARC set of our own to every message that is evaluated and not refused.",
+			kind: boolean(func(c *Config) *bool { return &c.ARC.Seal })},
+		{name: "arc.domain", byDefault: "", values: "domain",
+			doc:  "The domain that seals (d=).",
+			kind: single("example.org", parseOwnName, asIs, func(c *Config) *string { return &c.ARC.Domain })},
+		{name: "arc.selector", byDefault: "", values: "name",
+			doc:  "Where the public key is published: SELECTOR._domainkey.DOMAIN (s=).",
+			kind: single("arc2026", parseOwnName, asIs, func(c *Config) *string { return &c.ARC.Selector })},
+		{name: "arc.key_file", byDefault: "", values: "absolute path",
+			doc:  "The private key as PEM, RSA or Ed25519; nobody but the owner and the group may have access to the file.",
+			kind: single("/etc/assay/arc.pem", parseListPath, asIs, func(c *Config) *string { return &c.ARC.KeyFile })},
 	}
 }
 

@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/authres"
+	"assay/auth/dkim"
 	"assay/milter"
 )
 
@@ -127,6 +129,7 @@ func TestDefaults(t *testing.T) {
 			NegativeTTL:  15 * time.Minute,
 		},
 		DKIM:   DKIMConfig{MaxSignatures: 10, MinRSABits: 1024},
+		ARC:    ARCConfig{TrustedSealersFile: "/etc/assay/trusted-sealers"},
 		Policy: PolicyConfig{DMARCReject: auth.Accept, DMARCQuarantine: auth.Accept, DNSFailure: auth.Accept, OnError: auth.Accept},
 	}
 	if !sameConfig(c, want) {
@@ -158,7 +161,12 @@ func TestEveryValue(t *testing.T) {
 			Servers: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")},
 			Timeout: 1500 * time.Millisecond, CacheEntries: 1024, MaxTTL: time.Hour, MinTTL: time.Hour,
 		},
-		DKIM: DKIMConfig{MaxSignatures: 3, MinRSABits: 2048},
+		DKIM: DKIMConfig{MaxSignatures: 3, MinRSABits: 2048, Engine: dkim.EngineGoMsgauth},
+		ARC: ARCConfig{
+			TrustedSealers:     []arc.Sealer{{Domain: "lists.example.org"}, {Domain: "xn--bcher-kva.example", Subdomains: true}},
+			TrustedSealersFile: "/srv/assay/trusted-sealers",
+			Seal:               true, Domain: "xn--bcher-kva.example", Selector: "arc2026", KeyFile: "/srv/assay/arc.pem",
+		},
 		Policy: PolicyConfig{DMARCReject: auth.Reject, DMARCQuarantine: auth.Quarantine, DNSFailure: auth.TempFail, OnError: auth.TempFail,
 			RejectText: `see https://example.org/\help 100% "now"`},
 	}

@@ -5,15 +5,20 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"assay/auth"
 	"assay/auth/authres"
+	"assay/auth/dkim"
 	"assay/auth/dns"
+	"assay/auth/message"
 )
 
 // Short names for what the options table holds.
@@ -35,6 +40,7 @@ var (
 		{"both", []authres.Style{authres.RFC8601, authres.Microsoft}},
 	}
 	logFormats        = choices[string]{{"logfmt", "logfmt"}, {"json", "json"}}
+	dkimEngines       = choices[dkim.Engine]{{"assay", dkim.EngineAssay}, {"go-msgauth", dkim.EngineGoMsgauth}}
 	rejectActions     = choices[auth.Action]{{"none", auth.Accept}, {"quarantine", auth.Quarantine}, {"reject", auth.Reject}}
 	quarantineActions = choices[auth.Action]{{"none", auth.Accept}, {"quarantine", auth.Quarantine}}
 	failureActions    = choices[auth.Action]{{"pass", auth.Accept}, {"tempfail", auth.TempFail}}
@@ -178,6 +184,34 @@ func parseMode(text string) (os.FileMode, error) {
 }
 
 func formatMode(m os.FileMode) string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// parseListPath takes the path of a file that the daemon reads and commands change, or
+// "" for none. They may run in different folders, so it has to be absolute.
+func parseListPath(text string) (string, error) {
+	switch {
+	case text == "":
+		return "", nil
+	case printable(text) != text || len(text) >= unix.PathMax:
+		return "", fmt.Errorf("%s is no path of a file; write one such as \"/etc/assay/trusted-sealers\"", display(text))
+	case !filepath.IsAbs(text):
+		return "", fmt.Errorf("%s is not absolute; write one such as %q", display(text), filepath.Join("/etc/assay", clip(text)))
+	case strings.HasSuffix(text, "/"):
+		return "", fmt.Errorf("%s is a folder; write the file in it, too", display(text))
+	}
+	return filepath.Clean(text), nil
+}
+
+// parseOwnName takes a domain or a selector, or "" for none, and makes A-labels of it.
+func parseOwnName(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	name, err := message.ToASCII(text)
+	if err != nil {
+		return "", fmt.Errorf("%s is no domain name; write one such as \"example.org\"", display(text))
+	}
+	return name, nil
+}
 
 // parseReplyText takes text for an SMTP reply: one line of printable ASCII
 // (RFC 5321 section 4.2), short enough for the line with the codes and for log lines.

@@ -17,13 +17,15 @@ import (
 	"assay/auth/dns/dnstest"
 )
 
+// binaryDir is where binary builds; "" until it is asked for.
+var binaryDir string
+
 // binary builds the command once for all tests that run it as a process.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "assay-binary-")
-	if err != nil {
+var binary = sync.OnceValues(func() (path string, err error) {
+	if binaryDir, err = os.MkdirTemp("", "assay-binary-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "assay")
+	path = filepath.Join(binaryDir, "assay")
 	if out, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -32,8 +34,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if binaryDir != "" {
+		_ = os.RemoveAll(binaryDir)
 	}
 	os.Exit(code)
 }

@@ -39,6 +39,7 @@ func commands() []*command {
 	return []*command{
 		serveCommand(),
 		checkCommand(),
+		sealersCommand(),
 		configCommand(),
 		versionCommand(),
 	}

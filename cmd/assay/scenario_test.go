@@ -16,6 +16,11 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 	"golang.org/x/tools/txtar"
+
+	"assay/arc"
+	"assay/auth/authres"
+	assaydkim "assay/auth/dkim"
+	"assay/auth/dns/dnstest"
 )
 
 // A scenario is one file of testdata/scenarios: a message, what SMTP and DNS
@@ -28,6 +33,9 @@ import (
 //	sign      a signature per line, the last one on top: d= s= a= c= h= i= as in the field
 //	message   the message, LF line ends
 //	footer    what is put behind the signed message
+//	hops      what hosts on the way did, in order: "seal d=DOMAIN s=SELECTOR a=KEY RESULTS" adds
+//	          an ARC set with these results, "text TEXT" puts a line behind the message, "change TEXT"
+//	          does so in the next host that seals, after it validated the chain
 //	want      the edits and the reply
 type scenario struct {
 	name     string
@@ -37,6 +45,7 @@ type scenario struct {
 	zone     string
 	fail     []string
 	message  []byte // CRLF, signed
+	change   string // of the next hop
 	archive  *txtar.Archive
 	path     string
 }
@@ -74,6 +83,9 @@ func readScenario(t *testing.T, path string) *scenario {
 		s.message = sign(t, s.message, line)
 	}
 	s.message = append(s.message, crlf(s.section("footer"))...)
+	for line := range strings.Lines(string(s.section("hops"))) {
+		s.hop(t, strings.TrimSpace(line))
+	}
 	return s
 }
 
@@ -101,6 +113,54 @@ func (s *scenario) readEnvelope(t *testing.T) {
 			s.envelope[key] = value
 		}
 	}
+}
+
+// hop does to the message what a host on its way did.
+func (s *scenario) hop(t *testing.T, line string) {
+	t.Helper()
+	verb, rest, _ := strings.Cut(line, " ")
+	switch verb {
+	case "text":
+		s.message = append(s.message, rest+"\r\n"...)
+	case "change":
+		s.change = rest + "\r\n"
+	case "seal":
+		words := strings.SplitN(rest, " ", 4)
+		if len(words) != 4 {
+			t.Fatalf("%s: hops: %q", s.path, line)
+		}
+		synctest.Test(t, func(t *testing.T) { s.message = s.seal(t, words[0][2:], words[1][2:], words[2][2:], words[3]) })
+	default:
+		t.Fatalf("%s: hops: %q", s.path, line)
+	}
+}
+
+// seal adds an ARC set as a host does that validated the chain so far.
+func (s *scenario) seal(t *testing.T, domain, selector, key, results string) []byte {
+	t.Helper()
+	header, body := s.parse(t)
+	text := readAll(t, body)
+	var before, after assaydkim.BodyHashes
+	validator := arc.Validator{Resolver: dnstest.NewResolver(t, s.zone)}
+	validation := validator.Begin(t.Context(), header, &before)
+	_, _ = before.Write(text) // never fails
+	after.Want(assaydkim.Relaxed)
+	_, _ = after.Write(append(text, s.change...))
+	s.message, s.change = append(s.message, s.change...), ""
+	parsed, err := authres.Parse(results)
+	if err != nil {
+		t.Fatalf("%s: hops: %q: %v", s.path, results, err)
+	}
+	sealer := arc.MessageSealer{Domain: domain, Selector: selector, Key: privateKey(t, key)}
+	set, err := sealer.Seal(header, validation.Finish(), after.Sum(assaydkim.Relaxed), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	for _, f := range set.Fields() {
+		b.WriteString(f.Raw + "\r\n")
+	}
+	return append(b.Bytes(), s.message...)
 }
 
 func crlf(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,9 +12,13 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
+	"assay/arc"
+	"assay/auth"
 	"assay/auth/dns"
 	"assay/milter"
 )
@@ -29,8 +34,9 @@ func serveCommand() *command {
 		about: `Without a config file the defaults hold: assay listens on inet:127.0.0.1:8893, asks the system's resolvers
 and does nothing to mail but stamp it.
 
-SIGHUP and SIGUSR1 read the config again: a bad one is reported and the old one stays in force. SIGTERM and SIGINT
-stop accepting, let the messages in flight end, for 30 seconds at most, and exit; a second one exits at once.`,
+SIGHUP and SIGUSR1 read the config and the trusted sealers again: what is bad is reported and the old stays in
+force. The trusted sealers are also read again when their file changes. SIGTERM and SIGINT stop accepting, let the
+messages in flight end, for 30 seconds at most, and exit; a second one exits at once.`,
 		examples: []example{
 			{"serve", "with " + defaultConfigFile + ", or the defaults"},
 			{"serve -c ./assay.toml", "with a config of your own"},
@@ -51,6 +57,11 @@ type daemon struct {
 	log    *slog.Logger
 	server *milter.Server
 	dns    dns.Resolver
+
+	verifier     *auth.Verifier   // in force
+	sealers      *arc.SealersFile // as it was last read without a mistake
+	sealersWatch watch
+	sealer       *arc.MessageSealer // nil: nothing is sealed
 }
 
 // serve runs the milter until ctx ends or a signal stops it.
@@ -63,7 +74,10 @@ func (p *program) serve(ctx context.Context, file string) int {
 	if err != nil {
 		return p.failConfig(err)
 	}
-	d := &daemon{p: p, file: file, config: config, begun: config, log: newLogger(p.stderr, config.LogFormat)}
+	d := &daemon{p: p, file: file, config: config, begun: config, log: newLogger(p.stderr, config.LogFormat), sealers: new(arc.SealersFile)}
+	if err := d.readSealers(); err != nil {
+		return p.failConfig(err)
+	}
 	listeners, err := d.listen()
 	if err != nil {
 		return p.fail(exitUnavailable, "%v", err)
@@ -80,11 +94,22 @@ func (p *program) serve(ctx context.Context, file string) int {
 func newLogger(w io.Writer, format string) *slog.Logger {
 	var handler slog.Handler = slog.NewTextHandler(w, nil)
 	if format == "json" {
-		handler = slog.NewJSONHandler(w, nil)
+		handler = slog.NewJSONHandler(plainWriter{w}, nil)
 	}
 	log.SetFlags(0)
 	log.SetOutput(slog.NewLogLogger(handler, slog.LevelWarn).Writer())
 	return slog.New(handler)
+}
+
+// A plainWriter escapes what JSON may hold and a terminal acts upon.
+type plainWriter struct{ io.Writer }
+
+// Write writes one line.
+func (w plainWriter) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.Writer, plainJSON(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // listen opens all listeners, or none.
@@ -113,8 +138,12 @@ func (d *daemon) build() error {
 	if d.dns, err = newResolver(d.config); err != nil {
 		return err
 	}
+	if d.sealer, err = newSealer(d.config); err != nil {
+		return err
+	}
+	d.verifier = d.newVerifier()
 	d.server = &milter.Server{
-		Verifier:    newVerifier(d.config, d.dns),
+		Verifier:    d.verifier,
 		OnError:     d.config.Policy.OnError,
 		MaxSessions: d.config.Milter.MaxSessions,
 		IdleTimeout: d.config.Milter.IdleTimeout,
@@ -123,19 +152,38 @@ func (d *daemon) build() error {
 	return nil
 }
 
-// run serves until the end, and handles the signals.
+// newVerifier checks messages as the config and the list of sealers in force say.
+func (d *daemon) newVerifier() *auth.Verifier {
+	v := newVerifier(d.config, d.dns)
+	v.Sealers = d.config.sealersWith(d.sealers)
+	v.Sealer = d.sealer
+	return v
+}
+
+// use puts a verifier in force for the messages that begin from now on.
+func (d *daemon) use(v *auth.Verifier) {
+	d.verifier = v
+	d.server.SetVerifier(v)
+}
+
+// run serves until the end, handles the signals and watches the files.
 func (d *daemon) run(ctx context.Context, listeners []net.Listener, signals <-chan os.Signal) int {
 	for _, l := range listeners {
 		d.log.Info("listening", "address", l.Addr().Network()+":"+l.Addr().String())
 	}
+	d.warn(ctx)
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(listeners...) }()
+	looks := time.NewTicker(watchInterval)
+	defer looks.Stop()
 	for {
 		select {
 		case err := <-served:
 			return d.p.fail(exitUnavailable, "%v", err)
 		case <-ctx.Done():
 			return d.stop(signals)
+		case <-looks.C:
+			d.look()
 		case s := <-signals:
 			if s == syscall.SIGHUP || s == syscall.SIGUSR1 {
 				d.reload()
@@ -144,6 +192,20 @@ func (d *daemon) run(ctx context.Context, listeners []net.Listener, signals <-ch
 			d.log.Info("stopping", "signal", s.String(), "sessions", d.server.Sessions())
 			return d.stop(signals)
 		}
+	}
+}
+
+// warn says what looks wrong, though it can be served with.
+func (d *daemon) warn(ctx context.Context) {
+	if !strings.Contains(d.config.AuthServID, ".") {
+		d.log.Warn("authserv_id is no full host name, other hosts may have the same: set it", "authserv_id", d.config.AuthServID)
+	}
+	if s := d.sealer; s != nil {
+		go func(resolver dns.Resolver) {
+			if err := arc.CheckKey(ctx, resolver, s.Domain, s.Selector, s.Key.Public()); err != nil {
+				d.log.Warn("others can't verify our ARC seals", "error", err.Error())
+			}
+		}(d.dns)
 	}
 }
 
@@ -164,10 +226,15 @@ func (d *daemon) stop(signals <-chan os.Signal) int {
 	return exitOK
 }
 
-// reload reads the config again. Whatever is wrong with it is reported, and the old
-// one stays in force.
+// reload reads the config and the trusted sealers again. Whatever is wrong with either is
+// reported, and the old one stays in force.
 func (d *daemon) reload() {
-	config, err := d.p.loadConfig(d.file)
+	d.reloadConfig()
+	d.reloadSealers()
+}
+
+func (d *daemon) reloadConfig() {
+	config, err := d.p.loadConfig(cmp.Or(d.file, d.begun.file))
 	if err != nil {
 		var mistakes ConfigErrors
 		if !errors.As(err, &mistakes) {
@@ -184,36 +251,38 @@ func (d *daemon) reload() {
 // apply puts a new config in force for the messages that begin from now on. The
 // cache of DNS answers goes on unless its own settings changed.
 func (d *daemon) apply(config *Config) {
+	resolver, err := d.dns, error(nil)
 	if !reflect.DeepEqual(config.DNS, d.config.DNS) {
-		resolver, err := newResolver(config)
-		if err != nil {
-			d.log.Error("config not reloaded, the old one stays in force", "error", err.Error())
-			return
-		}
-		d.dns = resolver
+		resolver, err = newResolver(config)
 	}
-	if name := needsRestart(d.begun, config); name != "" {
-		d.log.Warn("a change of this key takes effect at the next start only", "key", name)
+	sealer, sealErr := newSealer(config)
+	if err := errors.Join(err, sealErr); err != nil {
+		d.log.Error("config not reloaded, the old one stays in force", "error", err.Error())
+		return
 	}
-	d.config = config
-	d.server.SetVerifier(newVerifier(config, d.dns))
+	if keys := needRestart(d.begun, config); len(keys) > 0 {
+		d.log.Warn("changes that take effect at the next start only", "keys", strings.Join(keys, ","))
+	}
+	d.config, d.dns, d.sealer = config, resolver, sealer
+	d.use(d.newVerifier())
 	d.server.SetOnError(config.Policy.OnError)
 	d.log.Info("config reloaded")
 }
 
-// needsRestart names a key that differs and that a running daemon can't change.
-func needsRestart(old, config *Config) string {
-	switch {
-	case !reflect.DeepEqual(old.Milter.Listen, config.Milter.Listen):
-		return "milter.listen"
-	case old.Milter.SocketMode != config.Milter.SocketMode:
-		return "milter.socket_mode"
-	case old.Milter.MaxSessions != config.Milter.MaxSessions:
-		return "milter.max_sessions"
-	case old.Milter.IdleTimeout != config.Milter.IdleTimeout:
-		return "milter.idle_timeout"
-	case old.LogFormat != config.LogFormat:
-		return "log_format"
+// needRestart names the keys that differ and that a running daemon can't change.
+func needRestart(old, config *Config) []string {
+	var keys []string
+	for key, same := range map[string]bool{
+		"milter.listen":       reflect.DeepEqual(old.Milter.Listen, config.Milter.Listen),
+		"milter.socket_mode":  old.Milter.SocketMode == config.Milter.SocketMode,
+		"milter.max_sessions": old.Milter.MaxSessions == config.Milter.MaxSessions,
+		"milter.idle_timeout": old.Milter.IdleTimeout == config.Milter.IdleTimeout,
+		"log_format":          old.LogFormat == config.LogFormat,
+	} {
+		if !same {
+			keys = append(keys, key)
+		}
 	}
-	return ""
+	slices.Sort(keys)
+	return keys
 }

@@ -18,6 +18,7 @@ type sample struct {
 	message []byte     // CRLF line ends
 	same    bool       // in the SMTP session of the sample before
 	forged  [][]byte   // lines of the message that must be gone
+	command []string   // run before, as assay's arguments
 
 	code    int      // of the reply to the message
 	results []string // method=value in order; nothing is delivered without
@@ -40,8 +41,8 @@ func text(fields string) []byte {
 	return []byte(fields + "To: Box <box@example.test>\r\nDate: Mon, 05 Jan 2026 08:00:00 +0000\r\n\r\nHello,\r\n\r\n.. and goodbye.\r\n")
 }
 
-// makeSamples makes the messages; key signs for fabrikam.example.
-func makeSamples(key *lab.Key) ([]sample, error) {
+// makeSamples makes the messages; key signs for fabrikam.example, list for the mailing list.
+func makeSamples(key, list *lab.Key) ([]sample, error) {
 	signed, err := key.Sign(text("From: Ann <ann@fabrikam.example>\r\nSubject: The contract\r\nMessage-ID: <1@fabrikam.example>\r\n"),
 		"relaxed/relaxed", "From", "To", "Subject", "Date", "Message-ID")
 	if err != nil {
@@ -53,11 +54,15 @@ func makeSamples(key *lab.Key) ([]sample, error) {
 		return nil, err
 	}
 	spoof := text("From: Ann <ann@fabrikam.example>\r\nSubject: New bank account\r\nMessage-ID: <3@attacker.example>\r\n")
-	return slices.Concat(goodSamples(signed, exact), badSamples(signed, spoof)), nil
+	forwarded, err := throughList(signed, list)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(goodSamples(signed, exact), badSamples(signed, spoof), listSamples(forwarded)), nil
 }
 
 func goodSamples(signed, exact []byte) []sample {
-	allPass := []string{"spf=pass", "dkim=pass", "dmarc=pass", "iprev=pass"}
+	allPass := []string{"spf=pass", "dkim=pass", "dmarc=pass", "arc=none", "iprev=pass"}
 	return []sample{{
 		title: "Signed mail", about: "DKIM and SPF pass, both aligned with the From domain",
 		client: fabrikam, name: "mail.fabrikam.example", from: "ann@fabrikam.example", message: signed,
@@ -67,7 +72,7 @@ func goodSamples(signed, exact []byte) []sample {
 		title: "SPF only", about: "no signature: DMARC passes by SPF alone",
 		client: newsletter, name: "out.newsletter.example", from: "news@newsletter.example",
 		message: text("From: News <news@newsletter.example>\r\nSubject: This week\r\n"),
-		code:    250, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "iprev=pass"},
+		code:    250, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "arc=none", "iprev=pass"},
 		has: []string{"smtp.mailfrom=newsletter.example", "header.from=newsletter.example"},
 	}, {
 		title: "Byte for byte", about: "8-bit, folded and oddly spaced header, c=simple/simple: it only passes when nothing was touched",
@@ -78,7 +83,7 @@ func goodSamples(signed, exact []byte) []sample {
 		title: "A bounce", about: "null sender: SPF is checked for the HELO name",
 		client: fabrikam, name: "mail.fabrikam.example", from: "",
 		message: text("From: Mail system <postmaster@mail.fabrikam.example>\r\nSubject: Undelivered mail\r\nAuto-Submitted: auto-replied\r\n"),
-		code:    250, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "iprev=pass"},
+		code:    250, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "arc=none", "iprev=pass"},
 		has: []string{"smtp.helo=mail.fabrikam.example", "header.from=mail.fabrikam.example"},
 	}, {
 		title: "IPv6", about: "the same message from an IPv6 client",
@@ -94,7 +99,7 @@ func badSamples(signed, spoof []byte) []sample {
 		title: "Forged results", about: "the sender brings an Authentication-Results field in our name: it is gone",
 		client: attacker, name: "attacker.example", from: "al@attacker.example",
 		message: forged, forged: bytes.SplitAfter([]byte(forgedField), []byte("\r\n"))[:2],
-		code: 250, results: []string{"spf=pass", "dkim=none", "dmarc=none", "iprev=fail"},
+		code: 250, results: []string{"spf=pass", "dkim=none", "dmarc=none", "arc=none", "iprev=fail"},
 		has: []string{"smtp.mailfrom=attacker.example", "header.from=attacker.example"},
 	}, {
 		title: "A spoof", about: "From fabrikam.example, which asks to reject what is not its own",
@@ -107,7 +112,7 @@ func badSamples(signed, spoof []byte) []sample {
 	}, {
 		title: "Two in one session, second", about: "good mail: the client's address and name are still known",
 		client: fabrikam, name: "mail.fabrikam.example", from: "ann@fabrikam.example", message: signed, same: true,
-		code: 250, results: []string{"spf=pass", "dkim=pass", "dmarc=pass", "iprev=pass"},
+		code: 250, results: []string{"spf=pass", "dkim=pass", "dmarc=pass", "arc=none", "iprev=pass"},
 		has: []string{"policy.iprev=192.0.2.10"},
 	}}
 }

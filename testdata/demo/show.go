@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"assay/arc"
 	"assay/auth/authres"
 	"assay/auth/message"
 	"assay/testdata/mta"
@@ -46,6 +47,11 @@ func (w *world) demonstrate(ctx context.Context, out io.Writer) int {
 
 // show sends one sample and prints the reply and the stamped fields.
 func (w *world) show(ctx context.Context, out io.Writer, s sample, session **mta.Client) (problems []string, err error) {
+	if s.command != nil {
+		if err := w.command(ctx, out, s.command); err != nil {
+			return nil, err
+		}
+	}
 	if !s.same {
 		if *session != nil {
 			(*session).Quit()
@@ -86,7 +92,7 @@ func (w *world) show(ctx context.Context, out io.Writer, s sample, session **mta
 
 // notable picks the fields that a reader wants to see.
 func notable(f message.Field) bool {
-	if f.Is("DKIM-Signature") {
+	if f.Is("DKIM-Signature") || f.Is(arc.MessageSignature) || f.Is(arc.Seal) {
 		return false
 	}
 	odd := strings.ContainsFunc(f.Raw, func(r rune) bool { return r > '~' || r == '\r' })

@@ -43,6 +43,11 @@ out.newsletter.example.          A    192.0.2.20
 ; attacker.example has SPF, and a reverse name that leads nowhere
 attacker.example.                TXT "v=spf1 ip4:203.0.113.66 -all"
 66.113.0.203.in-addr.arpa.       PTR  mail.attacker.example.
+
+; lists.example is a mailing list
+lists.example.                   TXT "v=spf1 ip4:198.51.100.30 -all"
+mail.lists.example.              A    198.51.100.30
+30.100.51.198.in-addr.arpa.      PTR  mail.lists.example.
 `
 
 const config = `authserv_id = "` + hostname + `"
@@ -54,6 +59,9 @@ socket_mode = "0666"   # Postfix's own user must reach it
 [dns]
 servers = ["%[2]s"]
 
+[arc]
+trusted_sealers_file = "%[1]s/trusted-sealers"
+
 [policy]
 dmarc_reject = "reject"
 `
@@ -61,6 +69,7 @@ dmarc_reject = "reject"
 // A world is all that the demo runs.
 type world struct {
 	dir     string
+	binary  string
 	dns     *dnstest.Server
 	postfix *mta.MTA
 	daemon  *exec.Cmd
@@ -70,14 +79,14 @@ type world struct {
 
 // startWorld starts DNS, the daemon and Postfix, in this order.
 func startWorld(ctx context.Context, binary string) (*world, error) {
-	w := &world{}
-	if err := w.start(ctx, binary); err != nil {
+	w := &world{binary: binary}
+	if err := w.start(ctx); err != nil {
 		return nil, errors.Join(err, w.stop())
 	}
 	return w, nil
 }
 
-func (w *world) start(ctx context.Context, binary string) error {
+func (w *world) start(ctx context.Context) error {
 	var err error
 	if w.dir, err = os.MkdirTemp("", "assay-demo-"); err != nil {
 		return err
@@ -89,13 +98,17 @@ func (w *world) start(ctx context.Context, binary string) error {
 	if err != nil {
 		return err
 	}
-	if w.samples, err = makeSamples(key); err != nil {
+	list, err := lab.NewRSA(listDomain, "arc", 2048)
+	if err != nil {
 		return err
 	}
-	if err := w.startDNS(key); err != nil {
+	if w.samples, err = makeSamples(key, list); err != nil {
 		return err
 	}
-	if err := w.startDaemon(ctx, binary); err != nil {
+	if err := w.startDNS(key, list); err != nil {
+		return err
+	}
+	if err := w.startDaemon(ctx); err != nil {
 		return err
 	}
 	w.postfix, err = mta.StartPostfix(ctx, mta.Options{Hostname: hostname, Milters: []string{"unix:" + w.socket()}})
@@ -104,12 +117,16 @@ func (w *world) start(ctx context.Context, binary string) error {
 
 func (w *world) socket() string { return filepath.Join(w.dir, "assay.sock") }
 
-func (w *world) startDNS(key *lab.Key) error {
-	record, err := key.Record()
-	if err != nil {
-		return err
+func (w *world) startDNS(keys ...*lab.Key) error {
+	text := "$TTL 3600\n" + zone
+	for _, key := range keys {
+		record, err := key.Record()
+		if err != nil {
+			return err
+		}
+		text += record + "\n"
 	}
-	z, err := dns.ParseZone(strings.NewReader("$TTL 3600\n"+zone+record+"\n"), "demo zone")
+	z, err := dns.ParseZone(strings.NewReader(text), "demo zone")
 	if err != nil {
 		return err
 	}
@@ -118,12 +135,12 @@ func (w *world) startDNS(key *lab.Key) error {
 }
 
 // startDaemon starts assay and waits until it listens.
-func (w *world) startDaemon(ctx context.Context, binary string) error {
+func (w *world) startDaemon(ctx context.Context) error {
 	file := filepath.Join(w.dir, "assay.toml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, config, w.dir, w.dns.Addr()), 0o644); err != nil {
 		return err
 	}
-	w.daemon = exec.Command(binary, "serve", "-c", file)
+	w.daemon = exec.Command(w.binary, "serve", "-c", file)
 	w.daemon.Stderr = &w.log
 	// Ends with the demo even if that is killed.
 	w.daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}

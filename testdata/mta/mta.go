@@ -1,7 +1,8 @@
 // Package mta runs real mail servers for the tests and the demo: Postfix and
 // Sendmail as installed by testdata/setup, on loopback, with all of their state
 // in a temporary directory, independent of each other and of any other mail
-// server of the machine. They need root.
+// server of the machine. They need root. Beside them it runs rspamd, which says
+// whether the signatures of what they delivered are valid.
 //
 // Divergences from the RFC: none.
 package mta
@@ -21,12 +22,12 @@ import (
 )
 
 // ErrMissing is returned when the machine can't run the server: it is not
-// installed, or the process isn't root's.
+// installed, or it needs root.
 var ErrMissing = errors.New("run testdata/setup as root")
 
 const startTimeout = 60 * time.Second
 
-//go:embed postfix sendmail
+//go:embed postfix sendmail rspamd
 var files embed.FS
 
 // Options configure a server. The zero value is one without milters.
@@ -111,8 +112,12 @@ func (m *MTA) mkdirs(names ...string) error {
 	return nil
 }
 
-// render writes the template of this name with data into the directory.
 func (m *MTA) render(name string, data any, perm os.FileMode) error {
+	return render(m.Dir, name, data, perm)
+}
+
+// render writes the template of this name with data into a directory.
+func render(dir, name string, data any, perm os.FileMode) error {
 	t, err := template.ParseFS(files, name)
 	if err != nil {
 		return fmt.Errorf("mta: %w", err)
@@ -121,7 +126,7 @@ func (m *MTA) render(name string, data any, perm os.FileMode) error {
 	if err := t.Execute(&b, data); err != nil {
 		return fmt.Errorf("mta: %w", err)
 	}
-	path := m.path(filepath.Base(name))
+	path := filepath.Join(dir, filepath.Base(name))
 	if err := os.WriteFile(path, []byte(b.String()), perm); err != nil {
 		return fmt.Errorf("mta: %w", err)
 	}
@@ -134,8 +139,10 @@ func (m *MTA) render(name string, data any, perm os.FileMode) error {
 }
 
 // Log is all that the server has logged so far.
-func (m *MTA) Log() string {
-	b, err := os.ReadFile(m.path("mta.log"))
+func (m *MTA) Log() string { return readLog(m.Dir) }
+
+func readLog(dir string) string {
+	b, err := os.ReadFile(filepath.Join(dir, "mta.log"))
 	if err != nil {
 		return err.Error()
 	}

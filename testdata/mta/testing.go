@@ -22,9 +22,7 @@ func Servers() map[string]Starter {
 func ForTest(t testing.TB, start Starter, o Options) *MTA {
 	t.Helper()
 	m, err := start(t.Context(), o)
-	if errors.Is(err, ErrMissing) && os.Getenv("ASSAY_REQUIRE_TOOLS") == "" {
-		t.Skip(err)
-	}
+	skipMissing(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +35,14 @@ func ForTest(t testing.TB, start Starter, o Options) *MTA {
 		}
 	})
 	return m
+}
+
+// skipMissing skips the test for an ErrMissing, unless nothing may be missing.
+func skipMissing(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, ErrMissing) && os.Getenv("ASSAY_REQUIRE_TOOLS") == "" {
+		t.Skip(err)
+	}
 }
 
 // Client connects to m from an address as by [MTA.Dial] and says EHLO. The
