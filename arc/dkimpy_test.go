@@ -1,16 +1,13 @@
 package arc
 
 import (
-	"bytes"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"assay/auth/dns/dnstest"
+	"assay/testdata/dkimpy"
 )
 
 // dkimpyJob is what testdata/dkimpy.py reads.
@@ -34,9 +31,8 @@ type dkimpyResult struct {
 	Validated [][2]string `json:"validated"` // cv and the reason
 }
 
-// dkimpy runs dkimpy (Debian: python3-dkim and python3-authres). Without it the test
-// is skipped, or fails where tools are required.
-func dkimpy(t *testing.T, job dkimpyJob) dkimpyResult {
+// askDkimpy lets dkimpy sign and verify with the keys of the tests.
+func askDkimpy(t *testing.T, job dkimpyJob) dkimpyResult {
 	t.Helper()
 	job.Key = string(pem.EncodeToMemory(&pem.Block{
 		Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsa2048()),
@@ -45,38 +41,9 @@ func dkimpy(t *testing.T, job dkimpyJob) dkimpyResult {
 		"rsa._domainkey.list.example":    keyRecord(rsa2048()),
 		"rsa._domainkey.gateway.example": keyRecord(rsa2048()),
 	}
-	in, err := json.Marshal(job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(dkimpyPython(t), "testdata/dkimpy.py")
-	cmd.Stdin = bytes.NewReader(in)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var result dkimpyResult
-	if err := json.Unmarshal(out, &result); err != nil {
-		t.Fatal(err)
-	}
+	dkimpy.Run(t, "testdata/dkimpy.py", job, &result)
 	return result
-}
-
-// dkimpyPython finds a Python that has dkimpy: that of the system last.
-func dkimpyPython(t *testing.T) string {
-	t.Helper()
-	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(python, "-c", "import dkim, authres").Run() == nil {
-			return python
-		}
-	}
-	const missing = "no python3 with dkimpy and authres: install python3-dkim and python3-authres"
-	if os.Getenv("CI") != "" || os.Getenv("ASSAY_REQUIRE_TOOLS") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
 }
 
 // dkimpyMessages have all that canonicalization treats.
@@ -124,7 +91,7 @@ func TestDkimpyAccepts(t *testing.T) {
 		add(r[0]+" -> "+r[1], strings.Replace(two, r[0], r[1], 1))
 	}
 	passed := 0
-	for i, got := range dkimpy(t, job).Validated {
+	for i, got := range askDkimpy(t, job).Validated {
 		o := validateRaw(v, string(job.Validate[i]))
 		if string(o.Result) != got[0] {
 			t.Errorf("%s: %s (%s), dkimpy %s (%s)", names[i], o.Result, o.Reason, got[0], got[1])
@@ -149,7 +116,7 @@ func TestDkimpySeals(t *testing.T) {
 		}
 	}
 	v := &Validator{Resolver: dnstest.NewResolver(t, usualZone("gateway.example"))} // dkimpy has the real time
-	for i, raw := range dkimpy(t, job).Sealed {
+	for i, raw := range askDkimpy(t, job).Sealed {
 		o := validateRaw(v, string(raw))
 		if o.Result != Pass || o.Instance != job.Seal[i].Times || o.OldestPass != 0 {
 			t.Errorf("%s: %s (%s), N=%d, oldest-pass %d", names[i], o.Result, o.Reason, o.Instance, o.OldestPass)

@@ -1,15 +1,13 @@
 package dkim
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"assay/testdata/dkimpy"
 )
 
 // dkimpyJob is what testdata/dkimpy.py reads.
@@ -34,9 +32,8 @@ type dkimpyResult struct {
 	Verified []bool   `json:"verified"`
 }
 
-// dkimpy runs dkimpy (Debian: python3-dkim and python3-nacl). Without it the
-// test is skipped, or fails where tools are required.
-func dkimpy(t *testing.T, job dkimpyJob) dkimpyResult {
+// askDkimpy lets dkimpy sign and verify with the keys of the tests.
+func askDkimpy(t *testing.T, job dkimpyJob) dkimpyResult {
 	t.Helper()
 	job.Keys = map[string]string{
 		"rsa-sha256": string(pem.EncodeToMemory(&pem.Block{
@@ -48,38 +45,9 @@ func dkimpy(t *testing.T, job dkimpyJob) dkimpyResult {
 		"s._domainkey.example.com":  rsaRecord(rsa2048()),
 		"ed._domainkey.example.com": edRecord(),
 	}
-	in, err := json.Marshal(job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(dkimpyPython(t), "testdata/dkimpy.py")
-	cmd.Stdin = bytes.NewReader(in)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var result dkimpyResult
-	if err := json.Unmarshal(out, &result); err != nil {
-		t.Fatal(err)
-	}
+	dkimpy.Run(t, "testdata/dkimpy.py", job, &result)
 	return result
-}
-
-// dkimpyPython finds a Python that has dkimpy: that of the system last.
-func dkimpyPython(t *testing.T) string {
-	t.Helper()
-	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(python, "-c", "import dkim, nacl.signing").Run() == nil {
-			return python
-		}
-	}
-	const missing = "no python3 with dkimpy and PyNaCl: install python3-dkim and python3-nacl"
-	if os.Getenv("CI") != "" || os.Getenv("ASSAY_REQUIRE_TOOLS") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
 }
 
 // dkimpyMessages have all that canonicalization treats.
@@ -113,7 +81,7 @@ func TestDkimpySigned(t *testing.T) {
 			}
 		}
 	}
-	signed := dkimpy(t, job).Signed
+	signed := askDkimpy(t, job).Signed
 	if len(signed) != len(names) {
 		t.Fatalf("%d of %d messages signed", len(signed), len(names))
 	}
@@ -124,7 +92,7 @@ func TestDkimpySigned(t *testing.T) {
 			t.Errorf("%s: %+v", names[i], o)
 		}
 	}
-	twice := dkimpy(t, dkimpyJob{Sign: []dkimpySign{
+	twice := askDkimpy(t, dkimpyJob{Sign: []dkimpySign{
 		{signed[0], "rsa-sha256", "s", "example.com", "relaxed/relaxed", []string{"from", "subject"}},
 	}}).Signed
 	if o := run(v, string(twice[0])); len(o) != 2 || o[0].Result != Pass || o[1].Result != Pass {
@@ -171,7 +139,7 @@ func TestDkimpyAgrees(t *testing.T) {
 	}
 	v := zoneVerifier(t, usualZone())
 	passed := 0
-	for i, want := range dkimpy(t, job).Verified {
+	for i, want := range askDkimpy(t, job).Verified {
 		o := run(v, string(job.Verify[i]))[0]
 		if (o.Result == Pass) != want {
 			t.Errorf("%q: %s (%s), dkimpy: %t", names[i], o.Result, o.Reason, want)

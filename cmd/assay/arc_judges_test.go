@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -12,6 +8,7 @@ import (
 	"assay/auth/dkim"
 	"assay/auth/dns/dnstest"
 	"assay/auth/message"
+	"assay/testdata/dkimpy"
 	"assay/testdata/mta"
 )
 
@@ -27,7 +24,6 @@ type arcCase struct {
 type arcJudges struct {
 	own     *arc.Validator
 	records map[string]string
-	python  string
 	rspamd  *mta.Rspamd
 }
 
@@ -36,24 +32,8 @@ func newARCJudges(t *testing.T) *arcJudges {
 	return &arcJudges{
 		own:     &arc.Validator{Resolver: dnstest.NewResolver(t, arcZone(t))},
 		records: arcRecords(t),
-		python:  dkimpyPython(t),
 		rspamd:  mta.RspamdForTest(t, dnstest.Start(t, arcZone(t)).Addr()),
 	}
-}
-
-// dkimpyPython finds a Python that has dkimpy: that of the system last.
-func dkimpyPython(t *testing.T) string {
-	t.Helper()
-	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(python, "-c", "import dkim, nacl.signing").Run() == nil {
-			return python
-		}
-	}
-	if os.Getenv("ASSAY_REQUIRE_TOOLS") != "" {
-		t.Fatal("no python3 with dkimpy: run testdata/setup as root")
-	}
-	t.Skip("no python3 with dkimpy: run testdata/setup as root")
-	return ""
 }
 
 // What the others say of a valid chain that they don't understand.
@@ -65,13 +45,13 @@ const (
 // judge asks all three about each message.
 func (j *arcJudges) judge(t *testing.T, cases []arcCase) {
 	t.Helper()
-	dkimpy := j.askDkimpy(t, cases)
+	answers := j.askDkimpy(t, cases)
 	for i, c := range cases {
 		header, body := mta.SplitMessage(c.msg)
 		if o := j.askOwn(t, header, body); o.Result != c.want || o.Instance != c.sets {
 			t.Errorf("%s: assay: %s (%s) with %d sets, want %s with %d", c.name, o.Result, o.Reason, o.Instance, c.want, c.sets)
 		}
-		if cv, reason := dkimpy[i][0], dkimpy[i][1]; cv != string(c.want) && !strings.Contains(reason, dkimpyLacks) {
+		if cv, reason := answers[i][0], answers[i][1]; cv != string(c.want) && !strings.Contains(reason, dkimpyLacks) {
 			t.Errorf("%s: dkimpy: %s (%s), want %s", c.name, cv, reason, c.want)
 		}
 		j.askRspamd(t, c)
@@ -95,22 +75,12 @@ func (j *arcJudges) askDkimpy(t *testing.T, cases []arcCase) [][2]string {
 	for _, c := range cases {
 		messages = append(messages, c.msg)
 	}
-	in, err := json.Marshal(map[string]any{"records": j.records, "validate": messages})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(j.python, "../../arc/testdata/dkimpy.py")
-	cmd.Stdin = bytes.NewReader(in)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var result struct {
 		Validated [][2]string `json:"validated"`
 	}
-	if err := json.Unmarshal(out, &result); err != nil || len(result.Validated) != len(cases) {
-		t.Fatalf("dkimpy: %v: %s", err, out)
+	job := map[string]any{"records": j.records, "validate": messages}
+	if dkimpy.Run(t, "../../arc/testdata/dkimpy.py", job, &result); len(result.Validated) != len(cases) {
+		t.Fatalf("dkimpy: %d answers for %d messages", len(result.Validated), len(cases))
 	}
 	return result.Validated
 }
