@@ -168,7 +168,7 @@ func (n *Validation) Cancel() {
 }
 
 // Finish waits for the keys and returns the Outcome: one without a chain after
-// Cancel. It panics with a *dkim.Panic if the resolver did; then nothing is running
+// Cancel. It panics with a *dns.Panic if the resolver did; then nothing is running
 // any more either.
 func (n *Validation) Finish() Outcome {
 	if n.ended || n.chain.fields == 0 {

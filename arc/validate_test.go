@@ -236,7 +236,7 @@ func (panicking) Resolve(context.Context, dns.Question) (dns.Answer, error) { pa
 func TestPanic(t *testing.T) {
 	h, body := split(chainOf(t, 2))
 	defer func() {
-		p, ok := recover().(*dkim.Panic)
+		p, ok := recover().(*dns.Panic)
 		if !ok || p.Value != "resolver" {
 			t.Errorf("recovered %v", p)
 		}

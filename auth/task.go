@@ -2,29 +2,20 @@ package auth
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
+
+	"assay/auth/dns"
 )
 
 // A task is one piece of work in a goroutine of its own.
 type task[T any] struct {
 	done     chan struct{}
 	value    T
-	panicked *Panic
+	panicked *dns.Panic
 	cancel   context.CancelFunc
 }
 
-// A Panic is what a task's goroutine panicked with. It is raised again in the
-// goroutine that waits for the task, which can recover it: a panic in a
-// goroutine of its own would end the process.
-type Panic struct {
-	Value any
-	Stack []byte
-}
-
-func (p *Panic) Error() string { return fmt.Sprintf("auth: %v\n%s", p.Value, p.Stack) }
-
-// start begins f; canceling the task ends the context that f gets.
+// start begins f; canceling the task ends the context that f gets. A panic of f is raised
+// again in the goroutine that waits, which can recover it: in its own it would end the process.
 func start[T any](ctx context.Context, f func(context.Context) T) *task[T] {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &task[T]{done: make(chan struct{}), cancel: cancel}
@@ -33,7 +24,7 @@ func start[T any](ctx context.Context, f func(context.Context) T) *task[T] {
 		defer cancel()
 		defer func() {
 			if v := recover(); v != nil {
-				t.panicked = &Panic{Value: v, Stack: debug.Stack()}
+				t.panicked = dns.Recovered(v)
 			}
 		}()
 		t.value = f(ctx)

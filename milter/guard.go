@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"assay/auth"
+	"assay/auth/dns"
 )
 
 // guard calls f and turns a panic into the message's fate. The connection goes
@@ -42,7 +42,7 @@ func (s *session) end(stage string, f func()) {
 
 func (s *session) logPanic(stage string, v any) {
 	stack := debug.Stack()
-	if p, ok := v.(*auth.Panic); ok { // from a goroutine of its own
+	if p, ok := v.(*dns.Panic); ok { // from a goroutine of its own
 		v, stack = p.Value, p.Stack
 	}
 	s.server.Log.Error("milter: panic", "stage", stage, "queue_id", clip(s.env.QueueID),

@@ -26,7 +26,7 @@ type engine interface {
 	write(p []byte)
 	// wantsBody is false when no result depends on the rest of the body.
 	wantsBody() bool
-	// finish ends the body, waits and sets every verdict. It panics with a *Panic
+	// finish ends the body, waits and sets every verdict. It panics with a *dns.Panic
 	// if a goroutine did; nothing is running any more then, either.
 	finish()
 	// stop ends everything without verdicts and waits. A no-op after finish.

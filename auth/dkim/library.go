@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	msgauth "github.com/emersion/go-msgauth/dkim"
 
+	"assay/auth/dns"
 	"assay/auth/message"
 )
 
@@ -46,7 +46,7 @@ func (c *check) run() {
 	defer close(c.feed.done)
 	defer func() {
 		if p := recover(); p != nil {
-			c.feed.panicked = &Panic{p, debug.Stack()}
+			c.feed.panicked = dns.Recovered(p)
 		}
 	}()
 	if key := c.chooseKey(); key != nil {
@@ -136,7 +136,7 @@ type feed struct {
 	ack    chan struct{} // the piece has been read
 	done   chan struct{} // closed when nothing reads any more
 
-	panicked *Panic // what the goroutine panicked with
+	panicked *dns.Panic // what the goroutine panicked with
 }
 
 func newFeed(header []byte) *feed {

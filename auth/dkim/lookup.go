@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -52,7 +51,7 @@ func (k *Keys) Ask(selector, domain string) *KeyLookup {
 	return l
 }
 
-// Wait waits for all answers. It panics with a *Panic if the resolver did.
+// Wait waits for all answers. It panics with a *dns.Panic if the resolver did.
 func (k *Keys) Wait() {
 	k.running.Wait()
 	for _, l := range k.lookups {
@@ -75,7 +74,7 @@ type KeyLookup struct {
 	limits   KeyLimits
 	done     chan struct{}
 	answer   published // once done is closed, like panicked
-	panicked *Panic
+	panicked *dns.Panic
 }
 
 // A published is what DNS holds at one selector: key records, or why there are none.
@@ -88,7 +87,7 @@ func (l *KeyLookup) ask(ctx context.Context, r dns.Resolver) {
 	defer close(l.done)
 	defer func() {
 		if p := recover(); p != nil {
-			l.panicked = &Panic{p, debug.Stack()}
+			l.panicked = dns.Recovered(p)
 		}
 	}()
 	l.answer.problem = temporary("key unavailable", errPanicked)

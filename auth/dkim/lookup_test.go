@@ -91,7 +91,7 @@ func TestKeysPanic(t *testing.T) {
 		t.Errorf("%+v", key)
 	}
 	defer func() {
-		if p, ok := recover().(*Panic); !ok || p.Value != "broken" {
+		if p, ok := recover().(*dns.Panic); !ok || p.Value != "broken" {
 			t.Errorf("recovered %v", p)
 		}
 	}()

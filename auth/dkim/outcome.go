@@ -1,9 +1,6 @@
 package dkim
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // A Result is the result of one signature (RFC 8601 section 2.7.1).
 type Result string
@@ -34,16 +31,6 @@ type Outcome struct {
 	Reason           string // a few words that may stand in a comment: "signature was verified"; never a sender's text
 	Err              error  // explains temperror, permerror and neutral only
 }
-
-// A Panic is what Finish panics with when the resolver or the signature library
-// did so in a goroutine of its own, where it would have ended the process.
-type Panic struct {
-	Value any    // what was panicked with
-	Stack []byte // of the goroutine that panicked
-}
-
-// Error gives the value and the stack.
-func (p *Panic) Error() string { return fmt.Sprintf("dkim: panic: %v\n%s", p.Value, p.Stack) }
 
 // A verdict is what ends the work on a signature.
 type verdict struct {

@@ -216,7 +216,7 @@ func (n *Verification) WantsBody() bool {
 
 // Finish ends the body, waits for the results and returns one Outcome per
 // DKIM-Signature field in the order of the header: none when the message is
-// not signed, and after Cancel. It panics with a *Panic if the resolver or the
+// not signed, and after Cancel. It panics with a *dns.Panic if the resolver or the
 // library did; then nothing is running any more either.
 func (n *Verification) Finish() []Outcome {
 	if n.engine != nil && n.checks != nil && !n.finished {

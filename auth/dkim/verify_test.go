@@ -341,8 +341,8 @@ func testPanic(t *testing.T, e Engine) {
 	n = v.Begin(t.Context(), h)
 	n.Write([]byte(body))
 	defer func() {
-		p, ok := recover().(*Panic)
-		if !ok || p.Value != "broken" || len(p.Stack) == 0 || !strings.HasPrefix(p.Error(), "dkim: panic: broken\n") {
+		p, ok := recover().(*dns.Panic)
+		if !ok || p.Value != "broken" || len(p.Stack) == 0 || !strings.HasPrefix(p.Error(), "panic: broken\n") {
 			t.Errorf("recovered %v", p)
 		}
 	}()

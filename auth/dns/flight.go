@@ -18,16 +18,25 @@ type flight struct {
 	cancel  context.CancelFunc
 }
 
-// A Panic is what Cache.Resolve panics with, in every caller that waits, when
-// its Resolver panicked: that was in a goroutine of the question's own, where
-// it would have ended the process. Nobody changes it.
+// A Panic is what a method panics with when something panicked in a goroutine of its
+// own, where it would have ended the process: the Resolver of a Cache, in every
+// caller that waits, and likewise further down the house. Nobody changes it.
 type Panic struct {
 	Value any    // what was panicked with
 	Stack []byte // of the goroutine that panicked
 }
 
 // Error gives the value and the stack.
-func (p *Panic) Error() string { return fmt.Sprintf("dns: panic: %v\n%s", p.Value, p.Stack) }
+func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
+
+// Recovered makes a Panic of what recover returned: that itself if it is one already. It
+// is to be called in the goroutine that panicked.
+func Recovered(value any) *Panic {
+	if p, ok := value.(*Panic); ok {
+		return p
+	}
+	return &Panic{Value: value, Stack: debug.Stack()}
+}
 
 // errExited is for a Resolver that ended its goroutine instead of returning.
 var errExited = errors.New("the resolver exited")
@@ -84,7 +93,7 @@ func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
 	defer func() {
 		if v := recover(); v != nil {
 			c.panics.Add(1)
-			f.panicked = &Panic{Value: v, Stack: debug.Stack()}
+			f.panicked = Recovered(v)
 		}
 	}()
 	f.err = questionError(q, errExited)

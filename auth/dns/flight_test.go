@@ -75,7 +75,7 @@ func TestCachePanic(t *testing.T) {
 		for _, end := range ends {
 			e := <-end
 			p, ok := e.panicked.(*dns.Panic)
-			if !ok || p.Value != "no zone" || !strings.Contains(p.Error(), "unruly") || !strings.HasPrefix(p.Error(), "dns: panic: no zone\n") {
+			if !ok || p.Value != "no zone" || !strings.Contains(p.Error(), "unruly") || !strings.HasPrefix(p.Error(), "panic: no zone\n") {
 				t.Errorf("got %+v", e)
 			}
 		}
