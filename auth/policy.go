@@ -43,7 +43,7 @@ func (p Policy) decide(r *Report) Disposition {
 // trusted sealer's word overrides is none (RFC 8617 section 7.2.1).
 func (p Policy) action(r *Report) Action {
 	switch o := r.DMARC; {
-	case r.Override.ODA && len(r.Authored) == 1:
+	case r.Overridden():
 		return Accept
 	case (o.Result == dmarc.Fail || o.Result == dmarc.PermError) && o.Policy == dmarc.PolicyReject:
 		return p.DMARCReject

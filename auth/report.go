@@ -64,6 +64,10 @@ type Report struct {
 	Hits     int           // DNS questions that the cache answered
 }
 
+// Overridden tells whether a trusted sealer's word stands in for the DMARC result. It
+// is about one author: of several, another one may be forged.
+func (r *Report) Overridden() bool { return r.Override.ODA && len(r.Authored) == 1 }
+
 // An Edit is one change to the header.
 type Edit struct {
 	Delete bool // the Index-th field of this name, from 1 at the top, goes

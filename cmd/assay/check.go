@@ -41,7 +41,7 @@ func checkCommand() *command {
 read from standard input. What is not given about the SMTP session is taken from the message: the client and
 its HELO from the topmost Received field, MAIL FROM from Return-Path. What was taken is printed.
 
-The exit code is 0 for pass and none, 1 for fail, 75 when DNS did not answer, 64 for a wrong command line, 65 for
+The exit code is 0 for pass and none, or when a trusted ARC sealer vouches for the author, 1 for fail, 75 when DNS did not answer, 64 for a wrong command line, 65 for
 a message or config that can't be read.`,
 		examples: []example{
 			{"check message.eml", "a message saved from a mailbox"},
@@ -182,10 +182,12 @@ func (r *checkRequest) print(p *program, report *auth.Report, notes []string, se
 	if code := p.print(text); code != exitOK {
 		return code
 	}
-	switch report.DMARC.Result {
-	case dmarc.Fail, dmarc.PermError:
+	switch result := report.DMARC.Result; {
+	case report.Overridden():
+		return exitOK
+	case result == dmarc.Fail || result == dmarc.PermError:
 		return exitFail
-	case dmarc.TempError:
+	case result == dmarc.TempError:
 		return exitTemporary
 	}
 	return exitOK

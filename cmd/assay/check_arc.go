@@ -18,7 +18,7 @@ func explainARC(r *auth.Report, sealers *arc.Sealers, line func(what, format str
 		line("arc", "none: no chain")
 		return
 	case arc.Pass:
-		line("arc", "pass: %d sets%s", o.Instance, oldestPass(o.OldestPass))
+		line("arc", "pass: sets up to i=%d, %s", o.Instance, oldestPass(o.OldestPass))
 	default:
 		line("arc", "fail: %s%s", o.Reason, because(o.Err))
 	}
@@ -30,9 +30,9 @@ func explainARC(r *auth.Report, sealers *arc.Sealers, line func(what, format str
 
 func oldestPass(instance int) string {
 	if instance == 0 {
-		return ", every message signature verifies"
+		return "every message signature verifies"
 	}
-	return fmt.Sprintf(", the message is unchanged since i=%d", instance)
+	return fmt.Sprintf("the message is unchanged since i=%d", instance)
 }
 
 func explainSet(s *arc.Set, sealers *arc.Sealers, line func(what, format string, args ...any)) {
