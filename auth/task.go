@@ -32,13 +32,6 @@ func start[T any](ctx context.Context, f func(context.Context) T) *task[T] {
 	return t
 }
 
-// done makes a task that has ended.
-func done[T any](value T) *task[T] {
-	t := &task[T]{done: make(chan struct{}), value: value, cancel: func() {}}
-	close(t.done)
-	return t
-}
-
 // wait returns what f returned, or panics as f did.
 func (t *task[T]) wait() T {
 	<-t.done

@@ -58,13 +58,12 @@ func (v *Verifier) trusts(ip netip.Addr) bool {
 // A Check is the check of one message. Write, Finish and Cancel are called one
 // at a time; after Finish or Cancel nothing of it is running any more.
 type Check struct {
-	s       *Session
-	cancel  context.CancelFunc
-	header  message.Header
-	authors message.Authors
-	began   time.Time
-	ended   bool
-	report  Report
+	s      *Session
+	cancel context.CancelFunc
+	header message.Header
+	began  time.Time
+	ended  bool
+	report Report
 
 	// Of an exempt message all are nil.
 	bodies *dkim.BodyHashes // of the body, for every signature
