@@ -77,12 +77,13 @@ func (st Stamp) receivedSPF(r *Report) string {
 // highest index down, since earlier deletions shift later indexes on some MTAs. Of the
 // other fields that are written, those that come with a message go as well.
 func (st Stamp) deletions(h message.Header) []Edit {
+	always := func(string) bool { return true }
 	edits := deletions(h, authenticationResults, st.removes)
 	if st.ReceivedSPF {
-		edits = append(edits, deletions(h, receivedSPF, st.isReceiver)...)
+		edits = append(edits, deletions(h, receivedSPF, always)...)
 	}
 	if st.SpamFlag {
-		edits = append(edits, deletions(h, spamFlag, func(string) bool { return true })...)
+		edits = append(edits, deletions(h, spamFlag, always)...)
 	}
 	return edits
 }
@@ -101,11 +102,6 @@ func deletions(h message.Header, name string, remove func(value string) bool) []
 		index--
 	}
 	return edits
-}
-
-// isReceiver tells whether a Received-SPF field may be taken for ours.
-func (st Stamp) isReceiver(value string) bool {
-	return strings.Contains(strings.ToLower(value), strings.ToLower(st.AuthServID))
 }
 
 // removes tells whether a received Authentication-Results field has to go. Readers of

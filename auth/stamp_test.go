@@ -91,7 +91,7 @@ func TestDeletionOfOtherFields(t *testing.T) {
 		t.Errorf("by default: %+v", edits)
 	}
 	edits := Stamp{AuthServID: "mx.example.test", ReceivedSPF: true, SpamFlag: true}.deletions(h)
-	if len(edits) != 2 || edits[0].Name != "Received-SPF" || edits[0].Index != 1 || edits[1].Name != "X-Spam-Flag" {
+	if len(edits) != 3 || edits[0].Index != 2 || edits[1].Name != "Received-SPF" || edits[1].Index != 1 || edits[2].Name != "X-Spam-Flag" {
 		t.Errorf("%+v", edits)
 	}
 }

@@ -39,7 +39,7 @@ func topOptions() []option {
 			doc:  "Remove every Authentication-Results field that comes with a message, not only those by our name.",
 			kind: boolean(func(c *Config) *bool { return &c.RemoveAllAuthRes })},
 		{name: "received_spf", byDefault: false, values: "true, false",
-			doc:  "Also write Received-SPF (RFC 7208 section 9.1).",
+			doc:  "Also write Received-SPF (RFC 7208 section 9.1), and remove those that come with a message.",
 			kind: boolean(func(c *Config) *bool { return &c.ReceivedSPF })},
 		{name: "spf_helo", byDefault: false, values: "true, false",
 			doc:  "Also write an SPF result for the HELO name.",
