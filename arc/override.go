@@ -79,17 +79,25 @@ func (ov *Override) vouches(set *Set, author string, aligned func(string) bool) 
 }
 
 // claimOf is the first result of a method that passes for the author, else the
-// first.
+// first. Of DKIM there is one for each signature; of the others there is one for an
+// author, and when there are several that do not all pass, none does.
 func claimOf(r authres.Results, method string, isAuthor func(string) bool) Claim {
-	var first Claim
+	var first, passed Claim
+	contradicted := false
 	for c := range claims(r, method) {
-		if c.Pass = c.Pass && isAuthor(c.Domain); c.Pass {
-			return c
+		about := c.Domain != "" && isAuthor(c.Domain)
+		contradicted = contradicted || about && !c.Pass && method != "dkim"
+		if c.Pass = c.Pass && about; c.Pass && !passed.Pass {
+			passed = c
 		}
 		if !first.Present {
 			first = c
 		}
 	}
+	if passed.Pass && !contradicted {
+		return passed
+	}
+	first.Pass = first.Pass && !contradicted
 	return first
 }
 

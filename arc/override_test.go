@@ -92,7 +92,8 @@ func TestClaims(t *testing.T) {
 
 // TestOverride: how far down the trusted sealers are asked.
 func TestOverride(t *testing.T) {
-	const vouches, silent = "x; dmarc=pass header.from=fabrikam.com", "x; dmarc=fail header.from=fabrikam.com"
+	const dmarcPass, dmarcFail = "dmarc=pass header.from=fabrikam.com", "dmarc=fail header.from=fabrikam.com"
+	const vouches, silent = "x; " + dmarcPass, "x; " + dmarcFail
 	set := setOfResults
 	tests := map[string]struct {
 		sets []Set
@@ -119,6 +120,10 @@ func TestOverride(t *testing.T) {
 		"an AMS without a domain":   {[]Set{set(t, 1, "a.example", "", vouches), set(t, 2, "a.example", "a.example", silent)}, "i=2 oda=0 ltdi=2"},
 		"a subdomain":               {[]Set{set(t, 1, "x.a.example", "a.example", vouches)}, "i=1 oda=0 ltdi=0"},
 		"subdomains trusted":        {[]Set{set(t, 1, "x.c.example", "y.c.example", vouches)}, "i=1 oda=1 ltdi=1 dmarc=[1,1,header.from=fabrikam.com]"},
+		"contradiction":             {[]Set{set(t, 1, "a.example", "a.example", "x; "+dmarcFail+"; "+dmarcPass)}, "i=1 oda=0 ltdi=1"},
+		"contradiction behind":      {[]Set{set(t, 1, "a.example", "a.example", "x; "+dmarcPass+"; "+dmarcFail)}, "i=1 oda=0 ltdi=1"},
+		"spf contradiction":         {[]Set{set(t, 1, "a.example", "a.example", "x; spf=pass smtp.mailfrom=fabrikam.com; spf=fail smtp.mailfrom=fabrikam.com")}, "i=1 oda=0 ltdi=1"},
+		"two signatures":            {[]Set{set(t, 1, "a.example", "a.example", "x; dkim=fail header.d=fabrikam.com; dkim=pass header.d=fabrikam.com")}, "i=1 oda=1 ltdi=1 dkim=[1,1,header.d=fabrikam.com]"},
 		"nobody vouches":            {[]Set{set(t, 1, "a.example", "a.example", silent), set(t, 2, "b.example", "b.example", silent)}, "i=2 oda=0 ltdi=2"},
 	}
 	sealers := trust(t, "a.example", "B.example", ".c.example")

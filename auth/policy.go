@@ -43,8 +43,10 @@ func (p Policy) decide(r *Report) Disposition {
 // trusted sealer's word overrides is none (RFC 8617 section 7.2.1).
 func (p Policy) action(r *Report) Action {
 	switch o := r.DMARC; {
-	case r.Overridden():
+	case r.Override.ODA:
 		return Accept
+	case o.Result == dmarc.Fail && r.SealerUnknown:
+		return p.DNSFailure
 	case (o.Result == dmarc.Fail || o.Result == dmarc.PermError) && o.Policy == dmarc.PolicyReject:
 		return p.DMARCReject
 	case o.Result == dmarc.Fail && o.Policy == dmarc.PolicyQuarantine:
@@ -69,10 +71,12 @@ func (p Policy) rejection(r *Report) string {
 }
 
 // tempFail asks for the message again, with the code of the method that DNS
-// failed (RFC 7372 section 3, RFC 7489 section 10.3).
+// failed (RFC 7372 section 3, RFC 7489 section 10.3, RFC 8617 section 10.5).
 func (p Policy) tempFail(r *Report) Disposition {
 	d := Disposition{Action: TempFail, Code: 451, Status: "4.7.5", Text: "DNS failure while reading the DMARC policy"}
 	switch {
+	case r.SealerUnknown:
+		d.Status, d.Text = "4.7.29", "DNS failure while reading the key of a trusted ARC sealer"
 	case r.DMARC.Record == nil:
 	case r.SPF.Result == spf.TempError:
 		d.Status, d.Text = "4.7.24", "DNS failure while checking SPF"

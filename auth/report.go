@@ -51,9 +51,12 @@ type Report struct {
 	Authored []dmarc.Outcome // DMARC, one per author domain; one permerror for a From that can't be read
 	DMARC    dmarc.Outcome   // the worst of Authored: it counts
 	ARC      arc.Outcome
-	Override arc.Override // of a DMARC failure of DMARC.Author, by a trusted sealer
-	SealErr  error        // why no ARC set was added, though one was to be
-	IPRev    iprev.Outcome
+	Override arc.Override // of a DMARC failure by a trusted sealer; none with several authors
+	// SealerUnknown tells that the chain could not be validated for DNS, and that its
+	// newest set would be a trusted sealer's: had DNS answered, it might vouch.
+	SealerUnknown bool
+	SealErr       error // why no ARC set was added, though one was to be
+	IPRev         iprev.Outcome
 
 	Forged      int    // how many fields are removed because they claim to be ours, or for RemoveAll
 	Edits       []Edit // to be applied in this order; none when too many were forged
@@ -63,10 +66,6 @@ type Report struct {
 	Queries  int           // DNS questions that were sent for this message
 	Hits     int           // DNS questions that the cache answered
 }
-
-// Overridden tells whether a trusted sealer's word stands in for the DMARC result. It
-// is about one author: of several, another one may be forged.
-func (r *Report) Overridden() bool { return r.Override.ODA && len(r.Authored) == 1 }
 
 // An Edit is one change to the header.
 type Edit struct {

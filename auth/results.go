@@ -229,6 +229,9 @@ func (st Stamp) microsoft(r *Report) authres.Results {
 		results.Results = append(results.Results, result)
 	}
 	results.Results = append(results.Results, microsoftDMARC(r))
+	if r.ARC.Result != arc.None {
+		results.Results = append(results.Results, authres.Result{Method: "arc", Value: string(r.ARC.Result), Comment: r.ARC.Comment(r.Override)})
+	}
 	return results
 }
 

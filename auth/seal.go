@@ -1,11 +1,21 @@
 package auth
 
 import (
+	"errors"
+
 	"assay/arc"
 	"assay/auth/authres"
 	"assay/auth/dkim"
 	"assay/auth/message"
 )
+
+// maxMerged bounds the results of other hosts of ours in an ARC set: an MTA cuts a field
+// that is too long, and with it the seal.
+const maxMerged = 20
+
+// errNotSealed is for a chain of which DNS kept us from knowing whether it holds. To say
+// that it failed would end it for good.
+var errNotSealed = errors.New("auth: not sealed, the chain could not be validated for DNS")
 
 // seal adds an ARC set of our own on top of the header (RFC 8617 section 5.1). A message
 // that is refused, or that was not evaluated, gets none.
@@ -14,8 +24,12 @@ func (c *Check) seal() {
 	if v.Sealer == nil || r.Exempt != "" || r.Disposition.Action == Reject || r.Disposition.Action == TempFail {
 		return
 	}
+	if r.ARC.Temporary {
+		r.SealErr = errNotSealed
+		return
+	}
 	results := v.Stamp.results(r)
-	results.Results = append(results.Results, v.Stamp.trusted(c.header)...)
+	results.Results = append(results.Results, v.Stamp.merged(c.header)...)
 	set, err := v.Sealer.Seal(c.header, r.ARC, c.bodies.Sum(dkim.Relaxed), results)
 	if err != nil {
 		r.SealErr = err
@@ -28,18 +42,31 @@ func (c *Check) seal() {
 	}
 }
 
-// trusted lists the results of the fields by trusted authserv-ids: those of our
-// ADMD's other hosts, which the ARC set is to hold, too. The forged fields that
-// are removed are not among them.
-func (st Stamp) trusted(h message.Header) []authres.Result {
+// merged lists the results of the fields by trusted authserv-ids that an ARC set is to hold,
+// too: of methods that are not ours to evaluate. For those that are, our seal would
+// vouch for what anybody may have written. Nor are the forged fields that are
+// removed among them.
+func (st Stamp) merged(h message.Header) []authres.Result {
 	var results []authres.Result
 	for _, f := range h {
 		if !f.Is(authenticationResults) || !st.trusts(f.Value()) {
 			continue
 		}
-		if parsed, err := authres.Parse(f.Value()); err == nil {
-			results = append(results, parsed.Results...)
+		parsed, err := authres.Parse(f.Value())
+		for _, result := range parsed.Results {
+			if err == nil && !evaluated(result.Method) && len(results) < maxMerged {
+				results = append(results, result)
+			}
 		}
 	}
 	return results
+}
+
+// evaluated tells whether a method is one that this package evaluates, or will be.
+func evaluated(method string) bool {
+	switch method {
+	case "spf", "dkim", "dmarc", "arc", "iprev", "auth", "compauth":
+		return true
+	}
+	return false
 }

@@ -55,6 +55,15 @@ func (v *Verifier) trusts(ip netip.Addr) bool {
 	return false
 }
 
+// trustsSealer tells whether the newest ARC set names a trusted sealer.
+func (v *Verifier) trustsSealer(o arc.Outcome) bool {
+	if len(o.Sets) == 0 {
+		return false
+	}
+	newest := &o.Sets[len(o.Sets)-1]
+	return v.Sealers.Trusts(newest.Seal.Domain) && v.Sealers.Trusts(newest.Message.Domain)
+}
+
 // A Check is the check of one message. Write, Finish and Cancel are called one
 // at a time; after Finish or Cancel nothing of it is running any more.
 type Check struct {
@@ -185,19 +194,11 @@ func (c *Check) gather() {
 	}
 	r.DMARC = dmarc.Worst(r.Authored)
 	r.ARC = c.arc.Finish()
-	r.Override = r.ARC.Override(c.s.v.Sealers, r.DMARC.Author, c.aligned)
-}
-
-// aligned tells whether a domain has the Organizational Domain of the author whose
-// DMARC result counts. What DNS leaves open is not aligned.
-func (c *Check) aligned(domain string) bool {
-	author := c.report.DMARC.Author
-	if domain == author {
-		return true
+	r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
+	if len(r.Authored) == 1 { // of several authors, the one that nobody vouches for may be forged
+		author := r.DMARC.Author
+		r.Override = r.ARC.Override(c.s.v.Sealers, author, func(domain string) bool { return c.dmarc.Related(author, domain) })
 	}
-	org, err := c.dmarc.OrgDomain(domain)
-	ours, authorErr := c.dmarc.OrgDomain(author)
-	return err == nil && authorErr == nil && org == ours
 }
 
 // unreadable is the outcome of From fields for which DMARC can't pass, whatever the

@@ -173,7 +173,8 @@ func TestLogLine(t *testing.T) {
 		SPF:         spf.Outcome{Result: spf.Pass},
 		DKIM:        []dkim.Outcome{{Result: dkim.Pass}, {Result: dkim.Fail}},
 		DMARC:       dmarc.Outcome{Result: dmarc.Fail},
-		ARC:         arc.Outcome{Result: arc.Fail, Err: errors.New("arc: no key")},
+		ARC:         arc.Outcome{Result: arc.Fail, Reason: "no seal", Err: errors.New("arc: no key"), Sets: []arc.Set{{Seal: arc.Signature{Domain: "list.example"}}}},
+		Override:    arc.Override{ODA: true},
 		IPRev:       iprev.Outcome{Result: iprev.TempError},
 		Exempt:      auth.SMTPAuth,
 		Forged:      2,
@@ -186,7 +187,7 @@ func TestLogLine(t *testing.T) {
 	m.hello()
 	m.message("QID", "a@example.com")
 	want := `level=INFO msg=message queue_id=QID client=192.0.2.1 helo=mail.example.com mail_from=a@example.com from=a.example,b.example ` +
-		`spf=pass dkim=pass,fail dmarc=fail arc=fail iprev=temperror exempt="SMTP AUTH" removed=2 error="arc: no key" text=no disposition=reject duration=1.5ms dns_queries=7 dns_hits=9`
+		`spf=pass dkim=pass,fail dmarc=fail arc=fail iprev=temperror exempt="SMTP AUTH" oda=1 sealer=list.example arc_reason="no seal" removed=2 error="arc: no key" text=no disposition=reject duration=1.5ms dns_queries=7 dns_hits=9`
 	if text := d.log.String(); !strings.Contains(text, want) {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}

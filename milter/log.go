@@ -2,10 +2,12 @@ package milter
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
 
+	"assay/arc"
 	"assay/auth"
 	"assay/auth/dkim"
 )
@@ -43,6 +45,12 @@ func (s *session) logReport(r *auth.Report) {
 	if r.Exempt != "" {
 		attrs = append(attrs, slog.String("exempt", string(r.Exempt)))
 	}
+	if r.Override.ODA {
+		attrs = append(attrs, slog.Int("oda", 1), slog.String("sealer", r.ARC.Sets[len(r.ARC.Sets)-1].Seal.Domain))
+	}
+	if r.ARC.Reason != "" {
+		attrs = append(attrs, slog.String("arc_reason", r.ARC.Reason))
+	}
 	if r.Forged > 0 {
 		attrs = append(attrs, slog.Int("removed", r.Forged))
 	}
@@ -68,7 +76,7 @@ func trouble(r *auth.Report) error {
 		errs = append(errs, o.Err)
 	}
 	for _, err := range append(errs, r.ARC.Err, r.SealErr) {
-		if err != nil {
+		if err != nil && !errors.Is(err, arc.ErrNoMoreSets) {
 			return err
 		}
 	}

@@ -173,6 +173,18 @@ func (v *Evaluation) OrgDomain(domain string) (string, error) {
 	return w.org, nil
 }
 
+// Related tells whether a domain certainly has the Organizational Domain of an author.
+// One that can't have costs no question.
+func (v *Evaluation) Related(author, domain string) bool {
+	a, ok := normalize(author)
+	d, ok2 := normalize(domain)
+	if !ok || !ok2 {
+		return false
+	}
+	related, _ := v.lookups.related(v.lookups.walk(a), d)
+	return related == yes
+}
+
 // Cancel stops what is under way and waits until nothing of the Evaluation is running. Idempotent.
 func (v *Evaluation) Cancel() { v.lookups.end() }
 

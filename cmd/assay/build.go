@@ -17,6 +17,10 @@ const spfRecords = 10_000
 // than an MTA's sessions with their shares ask for.
 const dnsInFlight = 8192
 
+// arcRSABits bounds RSA keys of ARC sets, of which a message may have a hundred signatures:
+// verifiers need not know longer ones (RFC 8301 section 3.2).
+const arcRSABits = 4096
+
 // newResolver asks the servers of the config and keeps their answers.
 func newResolver(c *Config) (dns.Resolver, error) {
 	if len(c.DNS.Servers) == 0 {
@@ -61,6 +65,7 @@ func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 		Resolver: resolver,
 		SPF:      spf.Checker{Receiver: c.AuthServID, Records: spf.NewRecordCache(spfRecords)},
 		DKIM:     dkim.Verifier{MaxSignatures: c.DKIM.MaxSignatures, MinRSABits: c.DKIM.MinRSABits, Engine: c.DKIM.Engine},
+		ARC:      arc.Validator{Keys: dkim.KeyLimits{MinRSABits: c.DKIM.MinRSABits, MaxRSABits: arcRSABits}},
 		Sealers:  arc.NewSealers(c.ARC.TrustedSealers...),
 		SPFHelo:  c.SPFHelo,
 		Trusted:  c.TrustedNetworks,

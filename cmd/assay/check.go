@@ -183,7 +183,7 @@ func (r *checkRequest) print(p *program, report *auth.Report, notes []string, se
 		return code
 	}
 	switch result := report.DMARC.Result; {
-	case report.Overridden():
+	case report.Override.ODA:
 		return exitOK
 	case result == dmarc.Fail || result == dmarc.PermError:
 		return exitFail

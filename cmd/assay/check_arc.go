@@ -25,7 +25,7 @@ func explainARC(r *auth.Report, sealers *arc.Sealers, line func(what, format str
 	for i := len(o.Sets) - 1; i >= 0; i-- {
 		explainSet(&o.Sets[i], sealers, line)
 	}
-	line("", "%s", decidingSentence(r))
+	line("", "%s", decidingSentence(r, sealers))
 }
 
 func oldestPass(instance int) string {
@@ -73,19 +73,40 @@ func oneLine(r authres.Results) string {
 }
 
 // decidingSentence says why the original authentication counts or does not.
-func decidingSentence(r *auth.Report) string {
-	o, ov := r.ARC, r.Override
-	switch {
+func decidingSentence(r *auth.Report, sealers *arc.Sealers) string {
+	switch o := r.ARC; {
+	case r.SealerUnknown:
+		return "DNS gave no answer about a trusted sealer, so the chain counts for nothing this time"
 	case o.Result == arc.Fail && o.Temporary:
 		return "DNS gave no answer, so the chain counts for nothing this time"
 	case o.Result == arc.Fail:
 		return "a chain that fails counts for nothing"
-	case ov.ODA:
-		return fmt.Sprintf("set %d, by a trusted sealer, vouches for %s: its word may override a DMARC failure", ov.Instance, r.DMARC.Author)
-	case ov.Newest == 0:
-		return "the newest set is not by a trusted sealer: nothing below it counts (assay sealers add DOMAIN trusts one)"
+	case r.Override.ODA:
+		return fmt.Sprintf("set %d, by a trusted sealer, vouches for %s: its word may override a DMARC failure", r.Override.Instance, r.DMARC.Author)
+	case len(r.Authored) > 1:
+		return "there are several From domains, or one can't be read: a word for one of them overrides nothing"
+	case r.DMARC.Author == "":
+		return "there is no From domain that a sealer could vouch for"
 	}
-	return fmt.Sprintf("no set by a trusted sealer has a pass for %s", r.DMARC.Author)
+	return silence(r, sealers)
+}
+
+// silence says why no set of a chain that passes vouches for the author.
+func silence(r *auth.Report, sealers *arc.Sealers) string {
+	sets := r.ARC.Sets
+	newest := &sets[len(sets)-1]
+	switch {
+	case !isTrusted(newest, sealers):
+		return "the newest set is not by a trusted sealer: nothing below it counts (assay sealers add DOMAIN trusts one)"
+	case !newest.SignsFrom:
+		return "the newest message signature does not cover every From field: anybody may have written the author"
+	}
+	for i := len(sets) - 1; i >= 0; i-- {
+		if !isTrusted(&sets[i], sealers) {
+			return fmt.Sprintf("set %d is not by a trusted sealer: it and what is below do not count, and no set above has a pass for %s", sets[i].Instance, r.DMARC.Author)
+		}
+	}
+	return fmt.Sprintf("all sealers are trusted, but none has a pass for %s", r.DMARC.Author)
 }
 
 type jsonARC struct {
@@ -116,7 +137,7 @@ func arcJSON(r *auth.Report, sealers *arc.Sealers) *jsonARC {
 	j := &jsonARC{Result: string(o.Result), Reason: o.Reason, Temporary: o.Temporary, OldestPass: o.OldestPass,
 		ODA: r.Override.ODA, Vouches: r.Override.Instance, Error: errorText(o.Err)}
 	if o.Result != arc.None {
-		j.Decision = decidingSentence(r)
+		j.Decision = decidingSentence(r, sealers)
 	}
 	for i := range o.Sets {
 		s := &o.Sets[i]

@@ -17,6 +17,8 @@ func TestCheckARC(t *testing.T) {
 		{"arc-two-sets", exitOK},
 		{"arc-other-author", exitFail},
 		{"arc-changed-after-seal", exitFail},
+		{"arc-gap-in-trust", exitFail},
+		{"arc-two-authors", exitFail},
 	} {
 		t.Run(test.scenario, func(t *testing.T) {
 			s := readScenario(t, "../../testdata/scenarios/"+test.scenario+".txtar")

@@ -200,13 +200,20 @@ func (d *daemon) warn(ctx context.Context) {
 	if !strings.Contains(d.config.AuthServID, ".") {
 		d.log.Warn("authserv_id is no full host name, other hosts may have the same: set it", "authserv_id", d.config.AuthServID)
 	}
-	if s := d.sealer; s != nil {
-		go func(resolver dns.Resolver) {
-			if err := arc.CheckKey(ctx, resolver, s.Domain, s.Selector, s.Key.Public()); err != nil {
-				d.log.Warn("others can't verify our ARC seals", "error", err.Error())
-			}
-		}(d.dns)
+	d.checkSeal(ctx)
+}
+
+// checkSeal compares the key for sealing with the published one, in the background.
+func (d *daemon) checkSeal(ctx context.Context) {
+	s, resolver := d.sealer, d.dns
+	if s == nil {
+		return
 	}
+	go func() {
+		if err := arc.CheckKey(ctx, resolver, s.Domain, s.Selector, s.Key.Public()); err != nil {
+			d.log.Warn("others can't verify our ARC seals", "error", err.Error())
+		}
+	}()
 }
 
 // stop lets the messages in flight end; a second signal does not.
@@ -267,6 +274,7 @@ func (d *daemon) apply(config *Config) {
 	d.use(d.newVerifier())
 	d.server.SetOnError(config.Policy.OnError)
 	d.log.Info("config reloaded")
+	d.checkSeal(context.Background()) // a question ends by itself
 }
 
 // needRestart names the keys that differ and that a running daemon can't change.
