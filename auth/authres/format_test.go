@@ -209,7 +209,7 @@ func checkLines(t *testing.T, field string) {
 		if strings.HasSuffix(line, " ") || len(line) > 997 {
 			t.Errorf("line of %d bytes: %q", len(line), line)
 		}
-		if words := strings.Fields(line); len(line) > maxLine && len(words) > 1 && i > 0 && !strings.Contains(line, `"`) {
+		if inner := strings.Trim(line, " "); len(line) > maxLine && strings.Contains(inner, " ") && i > 0 && !strings.Contains(line, `"`) {
 			t.Errorf("line of %d bytes could be folded: %q", len(line), line)
 		}
 	}
