@@ -98,90 +98,100 @@ func fieldOf(raw string) message.Field {
 	return message.NewField(name, value)
 }
 
+// A headerEdit changes a header, or makes another of it.
+type headerEdit func(message.Header) message.Header
+
+func replacing(name string, instance int, old, repl string) headerEdit {
+	return func(h message.Header) message.Header {
+		replaceIn(h, name, instance, old, repl)
+		return h
+	}
+}
+
+func without(name string, instance int) headerEdit {
+	return func(h message.Header) message.Header { return remove(h, name, instance) }
+}
+
+func with(fields ...string) headerEdit {
+	return func(h message.Header) message.Header {
+		for _, f := range fields {
+			h = append(h, fieldOf(f))
+		}
+		return h
+	}
+}
+
+// structureTests are changes to a chain of three that passes.
+var structureTests = map[string]struct {
+	change   headerEdit
+	reason   string
+	instance int
+}{
+	"no AAR":            {without(AuthenticationResults, 2), "no ARC-Authentication-Results of instance 2", 3},
+	"no AMS":            {without(MessageSignature, 2), "no ARC-Message-Signature of instance 2", 3},
+	"no AS":             {without(Seal, 2), "no ARC-Seal of instance 2", 3},
+	"newest without AS": {without(Seal, 3), "no ARC-Seal of instance 3", 3},
+	"second AAR":        {with("ARC-Authentication-Results: i=2; x; none"), "several ARC-Authentication-Results of instance 2", 3},
+	"second AS":         {with("arc-seal: i=1; cv=none"), "several ARC-Seal of instance 1", 3},
+	"second AMS":        {with("ARC-MESSAGE-SIGNATURE : i=1; a=b"), "several ARC-Message-Signature of instance 1", 3},
+	"gap":               {func(h message.Header) message.Header { return removeSet(h, 2) }, "no ARC set of instance 2", 3},
+	"no first":          {func(h message.Header) message.Header { return removeSet(h, 1) }, "no ARC set of instance 1", 3},
+	"fourth incomplete": {with("ARC-Seal: i=4; cv=pass"), "no ARC-Authentication-Results of instance 4", 4},
+	"far instance":      {with("ARC-Authentication-Results: i=50; x; none"), "no ARC set of instance 4", 50},
+	"instance 0":        {replacing(Seal, 2, "i=2", "i=0"), "no valid instance in ARC-Seal", 3},
+	"instance 51":       {replacing(Seal, 3, "i=3", "i=51"), "no valid instance in ARC-Seal", 3},
+	"instance 2^31":     {replacing(MessageSignature, 2, "i=2", "i=2147483648"), "no valid instance in ARC-Message-Signature", 3},
+	"instance 2^64+1":   {replacing(MessageSignature, 1, "i=1", "i=18446744073709551617"), "no valid instance in ARC-Message-Signature", 3},
+	"instance 003":      {replacing(Seal, 3, "i=3", "i=003"), "no valid instance in ARC-Seal", 3},
+	"instance +3":       {replacing(Seal, 3, "i=3", "i=+3"), "no valid instance in ARC-Seal", 3},
+	"instance -1":       {replacing(AuthenticationResults, 1, "i=1", "i=-1"), "no valid instance in ARC-Authentication-Results", 3},
+	"instance upper":    {replacing(AuthenticationResults, 1, "i=1", "I=1"), "no valid instance in ARC-Authentication-Results", 3},
+	"two instances":     {replacing(Seal, 3, "i=3", "i=3; i=3"), "malformed ARC-Seal", 3},
+	"no tags":           {with("ARC-Seal:"), "malformed ARC-Seal", 3},
+	"blank":             {with("ARC-Message-Signature: \t"), "malformed ARC-Message-Signature", 3},
+	"no colon": {func(h message.Header) message.Header {
+		return append(h, message.Field{Name: "ARC-Seal", Raw: "ARC-Seal"})
+	}, "malformed ARC-Seal", 3},
+	"huge tag":         {with("ARC-Seal: i=4; x=" + strings.Repeat("x", 70000)), "malformed ARC-Seal", 3},
+	"huge AAR":         {with("ARC-Authentication-Results: i=" + strings.Repeat("1", 70000)), "no valid instance in ARC-Authentication-Results", 3},
+	"many tags":        {with("ARC-Seal: i=4" + strings.Repeat("; x=1", 70)), "malformed ARC-Seal", 3},
+	"comment for ever": {with("ARC-Authentication-Results: " + strings.Repeat("(", 70000)), "no valid instance in ARC-Authentication-Results", 3},
+	"newest failed":    {replacing(Seal, 3, "cv=pass", "cv=fail"), "failed before instance 3", 3},
+	"failed and broken": {func(h message.Header) message.Header {
+		return removeSet(replacing(Seal, 3, "cv=pass", "cv=FAIL")(h), 1)
+	}, "failed before instance 3", 3},
+	"older failed":      {replacing(Seal, 2, "cv=pass", "cv=fail"), "wrong cv= in ARC-Seal of instance 2", 3},
+	"cv of the first":   {replacing(Seal, 1, "cv=none", "cv=pass"), "wrong cv= in ARC-Seal of instance 1", 3},
+	"cv of the second":  {replacing(Seal, 2, "cv=pass", "cv=none"), "wrong cv= in ARC-Seal of instance 2", 3},
+	"cv with a long s":  {replacing(Seal, 2, "cv=pass", "cv=pa\u017fs"), "wrong cv= in ARC-Seal of instance 2", 3},
+	"no cv":             {replacing(Seal, 2, "cv=pass; ", ""), "wrong cv= in ARC-Seal of instance 2", 3},
+	"h in a seal":       {replacing(Seal, 2, "cv=", "h=from; cv="), "ARC-Seal 2: h= not allowed", 3},
+	"empty h in a seal": {replacing(Seal, 1, "cv=", "h=; cv="), "ARC-Seal 1: h= not allowed", 3},
+	"ARC-Seal in h":     {replacing(MessageSignature, 3, "h=", "h=Arc-Seal:"), "ARC-Message-Signature 3: ARC-Seal in h=", 3},
+	"l=":                {replacing(MessageSignature, 3, "h=", "l=10; h="), "ARC-Message-Signature 3: body length tag l= not accepted", 3},
+	"q=":                {replacing(MessageSignature, 3, "h=", "q=http; h="), "ARC-Message-Signature 3: unknown query method", 3},
+	"c=":                {replacing(MessageSignature, 3, "relaxed/relaxed", "relaxed/nofws"), "ARC-Message-Signature 3: unknown canonicalization", 3},
+	"a=":                {replacing(Seal, 2, "ed25519-sha256", "ed448-sha256"), "ARC-Seal 2: unknown signature algorithm", 3},
+	"sha1":              {replacing(Seal, 3, "rsa-sha256", "rsa-sha1"), "ARC-Seal 3: insecure algorithm rsa-sha1", 3},
+	"single label":      {replacing(Seal, 3, "d=list.example", "d=example"), "ARC-Seal 3: no valid d=", 3},
+	"t ahead":           {replacing(MessageSignature, 3, "t=1700000000", "t=1700000301"), "ARC-Message-Signature 3: signature from the future", 3},
+	"seal's t ahead":    {replacing(Seal, 1, "t=1700000000", "t=1700000301"), "ARC-Seal 1: signature from the future", 3},
+	"t negative":        {replacing(Seal, 1, "t=1700000000", "t=-1"), "ARC-Seal 1: no valid t=", 3},
+	"t huge":            {replacing(Seal, 1, "t=1700000000", "t=1700000000000"), "ARC-Seal 1: no valid t=", 3},
+	"x passed":          {replacing(MessageSignature, 3, "t=1700000000", "x=1699999999"), "ARC-Message-Signature 3: signature expired", 3},
+	"x before t":        {replacing(MessageSignature, 3, "t=1700000000", "t=1700000100; x=1700000100"), "ARC-Message-Signature 3: signature expires before it begins", 3},
+	"x no number":       {replacing(MessageSignature, 3, "t=1700000000", "x=soon"), "ARC-Message-Signature 3: no valid x=", 3},
+	"many names":        {replacing(MessageSignature, 3, "h=", "h="+strings.Repeat("x:", 256)), "ARC-Message-Signature 3: too many names in h=", 3},
+	"AMS goes before AS": {func(h message.Header) message.Header {
+		return replacing(Seal, 3, "t=", "t=x")(replacing(MessageSignature, 3, "t=", "t=x")(h))
+	}, "ARC-Message-Signature 3: no valid t=", 3},
+}
+
 // TestStructure: chains that are broken before any key is looked at (RFC 8617 section
 // 5.2, steps 1 to 3), and signatures that no key can make valid.
 func TestStructure(t *testing.T) {
 	three := chainOf(t, 3)
-	in := func(name string, instance int, old, repl string) func(message.Header) message.Header {
-		return func(h message.Header) message.Header {
-			replaceIn(h, name, instance, old, repl)
-			return h
-		}
-	}
-	without := func(name string, instance int) func(message.Header) message.Header {
-		return func(h message.Header) message.Header { return remove(h, name, instance) }
-	}
-	with := func(fields ...string) func(message.Header) message.Header {
-		return func(h message.Header) message.Header {
-			for _, f := range fields {
-				h = append(h, fieldOf(f))
-			}
-			return h
-		}
-	}
-	tests := map[string]struct {
-		change   func(message.Header) message.Header
-		reason   string
-		instance int
-	}{
-		"no AAR":            {without(AuthenticationResults, 2), "no ARC-Authentication-Results of instance 2", 3},
-		"no AMS":            {without(MessageSignature, 2), "no ARC-Message-Signature of instance 2", 3},
-		"no AS":             {without(Seal, 2), "no ARC-Seal of instance 2", 3},
-		"newest without AS": {without(Seal, 3), "no ARC-Seal of instance 3", 3},
-		"second AAR":        {with("ARC-Authentication-Results: i=2; x; none"), "several ARC-Authentication-Results of instance 2", 3},
-		"second AS":         {with("arc-seal: i=1; cv=none"), "several ARC-Seal of instance 1", 3},
-		"second AMS":        {with("ARC-MESSAGE-SIGNATURE : i=1; a=b"), "several ARC-Message-Signature of instance 1", 3},
-		"gap":               {func(h message.Header) message.Header { return removeSet(h, 2) }, "no ARC set of instance 2", 3},
-		"no first":          {func(h message.Header) message.Header { return removeSet(h, 1) }, "no ARC set of instance 1", 3},
-		"fourth incomplete": {with("ARC-Seal: i=4; cv=pass"), "no ARC-Authentication-Results of instance 4", 4},
-		"far instance":      {with("ARC-Authentication-Results: i=50; x; none"), "no ARC set of instance 4", 50},
-		"instance 0":        {in(Seal, 2, "i=2", "i=0"), "no valid instance in ARC-Seal", 3},
-		"instance 51":       {in(Seal, 3, "i=3", "i=51"), "no valid instance in ARC-Seal", 3},
-		"instance 2^31":     {in(MessageSignature, 2, "i=2", "i=2147483648"), "no valid instance in ARC-Message-Signature", 3},
-		"instance 2^64+1":   {in(MessageSignature, 1, "i=1", "i=18446744073709551617"), "no valid instance in ARC-Message-Signature", 3},
-		"instance 003":      {in(Seal, 3, "i=3", "i=003"), "no valid instance in ARC-Seal", 3},
-		"instance +3":       {in(Seal, 3, "i=3", "i=+3"), "no valid instance in ARC-Seal", 3},
-		"instance -1":       {in(AuthenticationResults, 1, "i=1", "i=-1"), "no valid instance in ARC-Authentication-Results", 3},
-		"instance upper":    {in(AuthenticationResults, 1, "i=1", "I=1"), "no valid instance in ARC-Authentication-Results", 3},
-		"two instances":     {in(Seal, 3, "i=3", "i=3; i=3"), "malformed ARC-Seal", 3},
-		"no tags":           {with("ARC-Seal:"), "malformed ARC-Seal", 3},
-		"blank":             {with("ARC-Message-Signature: \t"), "malformed ARC-Message-Signature", 3},
-		"no colon": {func(h message.Header) message.Header {
-			return append(h, message.Field{Name: "ARC-Seal", Raw: "ARC-Seal"})
-		}, "malformed ARC-Seal", 3},
-		"huge tag":          {with("ARC-Seal: i=4; x=" + strings.Repeat("x", 70000)), "malformed ARC-Seal", 3},
-		"huge AAR":          {with("ARC-Authentication-Results: i=" + strings.Repeat("1", 70000)), "no valid instance in ARC-Authentication-Results", 3},
-		"many tags":         {with("ARC-Seal: i=4" + strings.Repeat("; x=1", 70)), "malformed ARC-Seal", 3},
-		"comment for ever":  {with("ARC-Authentication-Results: " + strings.Repeat("(", 70000)), "no valid instance in ARC-Authentication-Results", 3},
-		"newest failed":     {in(Seal, 3, "cv=pass", "cv=fail"), "failed before instance 3", 3},
-		"failed and broken": {func(h message.Header) message.Header { return removeSet(in(Seal, 3, "cv=pass", "cv=FAIL")(h), 1) }, "failed before instance 3", 3},
-		"older failed":      {in(Seal, 2, "cv=pass", "cv=fail"), "wrong cv= in ARC-Seal of instance 2", 3},
-		"cv of the first":   {in(Seal, 1, "cv=none", "cv=pass"), "wrong cv= in ARC-Seal of instance 1", 3},
-		"cv of the second":  {in(Seal, 2, "cv=pass", "cv=none"), "wrong cv= in ARC-Seal of instance 2", 3},
-		"cv with a long s":  {in(Seal, 2, "cv=pass", "cv=pa\u017fs"), "wrong cv= in ARC-Seal of instance 2", 3},
-		"no cv":             {in(Seal, 2, "cv=pass; ", ""), "wrong cv= in ARC-Seal of instance 2", 3},
-		"h in a seal":       {in(Seal, 2, "cv=", "h=from; cv="), "ARC-Seal 2: h= not allowed", 3},
-		"empty h in a seal": {in(Seal, 1, "cv=", "h=; cv="), "ARC-Seal 1: h= not allowed", 3},
-		"ARC-Seal in h":     {in(MessageSignature, 3, "h=", "h=Arc-Seal:"), "ARC-Message-Signature 3: ARC-Seal in h=", 3},
-		"l=":                {in(MessageSignature, 3, "h=", "l=10; h="), "ARC-Message-Signature 3: body length tag l= not accepted", 3},
-		"q=":                {in(MessageSignature, 3, "h=", "q=http; h="), "ARC-Message-Signature 3: unknown query method", 3},
-		"c=":                {in(MessageSignature, 3, "relaxed/relaxed", "relaxed/nofws"), "ARC-Message-Signature 3: unknown canonicalization", 3},
-		"a=":                {in(Seal, 2, "ed25519-sha256", "ed448-sha256"), "ARC-Seal 2: unknown signature algorithm", 3},
-		"sha1":              {in(Seal, 3, "rsa-sha256", "rsa-sha1"), "ARC-Seal 3: insecure algorithm rsa-sha1", 3},
-		"single label":      {in(Seal, 3, "d=list.example", "d=example"), "ARC-Seal 3: no valid d=", 3},
-		"t ahead":           {in(MessageSignature, 3, "t=1700000000", "t=1700000301"), "ARC-Message-Signature 3: signature from the future", 3},
-		"seal's t ahead":    {in(Seal, 1, "t=1700000000", "t=1700000301"), "ARC-Seal 1: signature from the future", 3},
-		"t negative":        {in(Seal, 1, "t=1700000000", "t=-1"), "ARC-Seal 1: no valid t=", 3},
-		"t huge":            {in(Seal, 1, "t=1700000000", "t=1700000000000"), "ARC-Seal 1: no valid t=", 3},
-		"x passed":          {in(MessageSignature, 3, "t=1700000000", "x=1699999999"), "ARC-Message-Signature 3: signature expired", 3},
-		"x before t":        {in(MessageSignature, 3, "t=1700000000", "t=1700000100; x=1700000100"), "ARC-Message-Signature 3: signature expires before it begins", 3},
-		"x no number":       {in(MessageSignature, 3, "t=1700000000", "x=soon"), "ARC-Message-Signature 3: no valid x=", 3},
-		"many names":        {in(MessageSignature, 3, "h=", "h="+strings.Repeat("x:", 256)), "ARC-Message-Signature 3: too many names in h=", 3},
-		"AMS goes before AS": {func(h message.Header) message.Header {
-			return in(Seal, 3, "t=", "t=x")(in(MessageSignature, 3, "t=", "t=x")(h))
-		}, "ARC-Message-Signature 3: no valid t=", 3},
-	}
-	for name, test := range tests {
+	for name, test := range structureTests {
 		t.Run(name, func(t *testing.T) {
 			r := dnstest.NewResolver(t, usualZone())
 			h, body := split(three)

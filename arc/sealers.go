@@ -22,6 +22,15 @@ func (s Sealer) String() string {
 	return s.Domain
 }
 
+// IndexSealers makes a list fit for finding entries in it: true for those that it has.
+func IndexSealers(list []Sealer) map[Sealer]bool {
+	index := make(map[Sealer]bool, len(list))
+	for _, s := range list {
+		index[s] = true
+	}
+	return index
+}
+
 // Sealers says whose word about a message counts although the message was changed
 // since: the domains whose ARC sets are trusted (RFC 8617 section 7.2 leaves to the
 // receiver which these are). It does not change and is safe for concurrent use. The

@@ -17,22 +17,14 @@ func (f *SealersFile) Add(list ...Sealer) SealersEdit {
 
 // Remove takes out every line of the entries, with its comment.
 func (f *SealersFile) Remove(list ...Sealer) SealersEdit {
-	gone := setOf(list)
+	gone := IndexSealers(list)
 	return f.edit(func(s Sealer) bool { return gone[s] }, nil)
 }
 
 // Set makes the file hold the entries and no others.
 func (f *SealersFile) Set(list ...Sealer) SealersEdit {
-	kept := setOf(list)
+	kept := IndexSealers(list)
 	return f.edit(func(s Sealer) bool { return !kept[s] }, list)
-}
-
-func setOf(list []Sealer) map[Sealer]bool {
-	set := make(map[Sealer]bool, len(list))
-	for _, s := range list {
-		set[s] = true
-	}
-	return set
 }
 
 // edit takes out the lines of the entries that are to go, and adds those of the

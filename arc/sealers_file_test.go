@@ -163,23 +163,23 @@ func FuzzSealersFile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		before := setOf(file.Sealers())
+		before := IndexSealers(file.Sealers())
 		added := parseAgain(t, file.Add(s).Text)
 		want := maps.Clone(before)
 		want[s] = true
-		if !maps.Equal(setOf(added.Sealers()), want) || !strings.HasPrefix(file.Add(s).Text, text) {
+		if !maps.Equal(IndexSealers(added.Sealers()), want) || !strings.HasPrefix(file.Add(s).Text, text) {
 			t.Fatalf("add %q to %q: %q", s, text, file.Add(s).Text)
 		}
 		removed := parseAgain(t, added.Remove(s).Text)
 		delete(want, s)
-		if !maps.Equal(setOf(removed.Sealers()), want) {
+		if !maps.Equal(IndexSealers(removed.Sealers()), want) {
 			t.Fatalf("remove %q from %q: %q", s, added.text, removed.text)
 		}
 		if !before[s] && strings.HasSuffix(text, "\n") && removed.text != text {
 			t.Fatalf("%q, but %q after %q came and went", text, removed.text, s)
 		}
 		only := parseAgain(t, file.Set(s).Text)
-		if !maps.Equal(setOf(only.Sealers()), map[Sealer]bool{s: true}) {
+		if !maps.Equal(IndexSealers(only.Sealers()), map[Sealer]bool{s: true}) {
 			t.Fatalf("set %q: %q", s, only.text)
 		}
 	})

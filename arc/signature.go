@@ -3,16 +3,12 @@ package arc
 import (
 	"crypto/sha256"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"assay/auth/dkim"
 	"assay/auth/message"
 )
-
-// clockSkew is how far t= may be ahead of the clock.
-const clockSkew = 5 * time.Minute
 
 // A signature is one ARC-Message-Signature or ARC-Seal.
 type signature struct {
@@ -172,16 +168,16 @@ func (s *signature) noNames(*Signature) *failure {
 
 // readTimes reads t= and, where there is one, x= (RFC 6376 section 3.5).
 func (s *signature) readTimes(now time.Time, expires bool) *failure {
-	t, ok := s.readTime("t")
+	t, ok := s.tags.Time("t")
 	switch {
 	case !ok:
 		return failed("no valid t=")
-	case t.After(now.Add(clockSkew)):
+	case t.After(now.Add(dkim.MaxClockSkew)):
 		return failed("signature from the future")
 	case !expires:
 		return nil
 	}
-	switch x, ok := s.readTime("x"); {
+	switch x, ok := s.tags.Time("x"); {
 	case !ok:
 		return failed("no valid x=")
 	case x.IsZero():
@@ -192,20 +188,6 @@ func (s *signature) readTimes(now time.Time, expires bool) *failure {
 		return failed("signature expired")
 	}
 	return nil
-}
-
-// readTime reads seconds since 1970: the zero Time without the tag. ok is false for
-// what is no such number.
-func (s *signature) readTime(name string) (t time.Time, ok bool) {
-	v, present := s.tags.Get(name)
-	if !present {
-		return time.Time{}, true
-	}
-	if len(v) > 12 || strings.Trim(v, "0123456789") != "" { // RFC 6376: up to 12 digits
-		return time.Time{}, false
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
-	return time.Unix(n, 0), err == nil
 }
 
 // signs counts a name, in lower case, in h=.

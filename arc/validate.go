@@ -1,17 +1,13 @@
 package arc
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"assay/auth/dkim"
 	"assay/auth/dns"
 	"assay/auth/message"
-)
-
-const (
-	defaultMaxNames       = 256
-	defaultMaxHeaderBytes = 512 << 10
 )
 
 // A Validator validates the chains of messages (RFC 8617 section 5.2). It must not
@@ -28,12 +24,13 @@ type Validator struct {
 	// Keys are the sizes of RSA keys that are accepted.
 	Keys dkim.KeyLimits
 
-	// MaxNames bounds the names in one h= tag. Zero or less means 256.
+	// MaxNames bounds the names in one h= tag. Zero or less means dkim.DefaultMaxNames.
 	MaxNames int
 
 	// MaxHeaderBytes bounds the size of the fields that the newest
 	// ARC-Message-Signature covers, and of those that all older ones cover together,
-	// in bytes. Zero or less means 512 KiB and, for the older ones, eight times that.
+	// in bytes. Zero or less means dkim.DefaultMaxHeaderBytes. For the older ones it is
+	// eight times that.
 	MaxHeaderBytes int
 
 	// Now is the clock that t= and x= are compared with. Nil means time.Now.
@@ -81,15 +78,10 @@ func (v *Validator) maxSets() int {
 	return v.MaxSets
 }
 
-func (v *Validator) maxNames() int { return positive(v.MaxNames, defaultMaxNames) }
+func (v *Validator) maxNames() int { return cmp.Or(max(v.MaxNames, 0), dkim.DefaultMaxNames) }
 
-func (v *Validator) maxHeaderBytes() int { return positive(v.MaxHeaderBytes, defaultMaxHeaderBytes) }
-
-func positive(n, otherwise int) int {
-	if n <= 0 {
-		return otherwise
-	}
-	return n
+func (v *Validator) maxHeaderBytes() int {
+	return cmp.Or(max(v.MaxHeaderBytes, 0), dkim.DefaultMaxHeaderBytes)
 }
 
 func (v *Validator) now() time.Time {

@@ -49,82 +49,87 @@ func TestParseAddress(t *testing.T) {
 
 func long(n int) string { return strings.Repeat("x", n) }
 
+// Why an address is refused.
+const (
+	noListener = "is no listener; write inet:HOST:PORT, inet6:HOST:PORT, unix:PATH or fd"
+	noParts    = `has no host and port; write one such as "inet:127.0.0.1:8893"`
+	noPort     = "has no valid port; write a number from 0 to 65535"
+	noHost     = "has no host; write 0.0.0.0 or :: for every address of this host"
+	badHost    = "has no valid host; write an address or a name"
+	noAbsolute = `is no absolute path; write one such as "unix:/run/assay/assay.sock"`
+	folder     = "is a folder; add the name of the socket"
+	control    = "holds a control character; write a plain path"
+)
+
+// badAddresses are what is refused, with the reason.
+var badAddresses = map[string]string{
+	"":                                noListener,
+	":":                               noListener,
+	"8893":                            noListener,
+	"127.0.0.1:8893":                  noListener,
+	"[::1]:8893":                      noListener,
+	"/run/assay/s":                    noListener,
+	"tcp:127.0.0.1:8893":              noListener,
+	"inte:127.0.0.1:8893":             noListener,
+	"INET:127.0.0.1:8893":             noListener,
+	" inet:127.0.0.1:8893":            noListener,
+	"fd:":                             noListener,
+	"fd:3":                            noListener,
+	"inet":                            noParts,
+	"inet:":                           noParts,
+	"inet:8893":                       noParts,
+	"inet6:8893":                      noParts,
+	"inet:127.0.0.1":                  noParts,
+	"inet:127.0.0.1:":                 noPort,
+	"inet:127.0.0.1:65536":            noPort,
+	"inet:127.0.0.1:99999999999999":   noPort,
+	"inet:127.0.0.1:smtp":             noPort,
+	"inet:127.0.0.1:-1":               noPort,
+	"inet:127.0.0.1:+1":               noPort,
+	"inet:127.0.0.1:08893":            noPort,
+	"inet:127.0.0.1:8893 ":            noPort,
+	"inet:+1@x":                       noPort,
+	"inet:a@b@c":                      noPort,
+	"inet:@":                          noPort,
+	"inet::8893":                      noHost,
+	"inet:*:8893":                     noHost,
+	"inet:[]:8893":                    noHost,
+	"inet:8893@":                      noHost,
+	"inet:[::1:8893":                  badHost,
+	"inet:::1]:8893":                  badHost,
+	"inet:[[::1]]:8893":               badHost,
+	"inet:8893@127.0.0.1:25":          badHost,
+	"inet:8893@a@b":                   badHost,
+	"inet:300.0.0.1:8893":             badHost,
+	"inet:1:8893":                     badHost,
+	"inet:a b:8893":                   badHost,
+	"inet:é:8893":                     badHost,
+	"inet:a\x00:8893":                 badHost,
+	"inet6:2001:db8::25":              badHost, // a port, or the end of the address?
+	"inet6:[fe80::1%]:8893":           badHost,
+	"inet6:[fe80::1%a]b]:8893":        badHost,
+	"inet6:[fe80::1%a\n]:8893":        badHost,
+	"inet:" + long(maxHost+1) + ":1":  badHost,
+	"inet6:127.0.0.1:8893":            "is IPv4; write inet: for it",
+	"inet6:[::ffff:127.0.0.1]:8893":   "is IPv4 written as IPv6; write inet:127.0.0.1:8893",
+	"inet:8893@::ffff:127.0.0.1%eth0": "is IPv4 written as IPv6; write inet:127.0.0.1:8893",
+	"unix:":                           noAbsolute,
+	"local:":                          noAbsolute,
+	"unix:relative":                   noAbsolute,
+	"unix:@abstract":                  noAbsolute,
+	"unix:\x00/abstract":              noAbsolute,
+	"unix:/":                          folder,
+	"unix:/run/assay/":                folder,
+	"unix:/run/.":                     folder,
+	"unix:/..":                        folder,
+	"unix:/a\x00b":                    control,
+	"unix:/a\nb":                      control,
+	"unix:/a\u0085b":                  control,
+	"unix:/" + long(maxPath):          "has 108 bytes; a socket's path has at most 107",
+}
+
 func TestBadAddress(t *testing.T) {
-	const (
-		noListener = "is no listener; write inet:HOST:PORT, inet6:HOST:PORT, unix:PATH or fd"
-		noParts    = `has no host and port; write one such as "inet:127.0.0.1:8893"`
-		noPort     = "has no valid port; write a number from 0 to 65535"
-		noHost     = "has no host; write 0.0.0.0 or :: for every address of this host"
-		badHost    = "has no valid host; write an address or a name"
-		noAbsolute = `is no absolute path; write one such as "unix:/run/assay/assay.sock"`
-		folder     = "is a folder; add the name of the socket"
-		control    = "holds a control character; write a plain path"
-	)
-	for text, want := range map[string]string{
-		"":                                noListener,
-		":":                               noListener,
-		"8893":                            noListener,
-		"127.0.0.1:8893":                  noListener,
-		"[::1]:8893":                      noListener,
-		"/run/assay/s":                    noListener,
-		"tcp:127.0.0.1:8893":              noListener,
-		"inte:127.0.0.1:8893":             noListener,
-		"INET:127.0.0.1:8893":             noListener,
-		" inet:127.0.0.1:8893":            noListener,
-		"fd:":                             noListener,
-		"fd:3":                            noListener,
-		"inet":                            noParts,
-		"inet:":                           noParts,
-		"inet:8893":                       noParts,
-		"inet6:8893":                      noParts,
-		"inet:127.0.0.1":                  noParts,
-		"inet:127.0.0.1:":                 noPort,
-		"inet:127.0.0.1:65536":            noPort,
-		"inet:127.0.0.1:99999999999999":   noPort,
-		"inet:127.0.0.1:smtp":             noPort,
-		"inet:127.0.0.1:-1":               noPort,
-		"inet:127.0.0.1:+1":               noPort,
-		"inet:127.0.0.1:08893":            noPort,
-		"inet:127.0.0.1:8893 ":            noPort,
-		"inet:+1@x":                       noPort,
-		"inet:a@b@c":                      noPort,
-		"inet:@":                          noPort,
-		"inet::8893":                      noHost,
-		"inet:*:8893":                     noHost,
-		"inet:[]:8893":                    noHost,
-		"inet:8893@":                      noHost,
-		"inet:[::1:8893":                  badHost,
-		"inet:::1]:8893":                  badHost,
-		"inet:[[::1]]:8893":               badHost,
-		"inet:8893@127.0.0.1:25":          badHost,
-		"inet:8893@a@b":                   badHost,
-		"inet:300.0.0.1:8893":             badHost,
-		"inet:1:8893":                     badHost,
-		"inet:a b:8893":                   badHost,
-		"inet:é:8893":                     badHost,
-		"inet:a\x00:8893":                 badHost,
-		"inet6:2001:db8::25":              badHost, // a port, or the end of the address?
-		"inet6:[fe80::1%]:8893":           badHost,
-		"inet6:[fe80::1%a]b]:8893":        badHost,
-		"inet6:[fe80::1%a\n]:8893":        badHost,
-		"inet:" + long(maxHost+1) + ":1":  badHost,
-		"inet6:127.0.0.1:8893":            "is IPv4; write inet: for it",
-		"inet6:[::ffff:127.0.0.1]:8893":   "is IPv4 written as IPv6; write inet:127.0.0.1:8893",
-		"inet:8893@::ffff:127.0.0.1%eth0": "is IPv4 written as IPv6; write inet:127.0.0.1:8893",
-		"unix:":                           noAbsolute,
-		"local:":                          noAbsolute,
-		"unix:relative":                   noAbsolute,
-		"unix:@abstract":                  noAbsolute,
-		"unix:\x00/abstract":              noAbsolute,
-		"unix:/":                          folder,
-		"unix:/run/assay/":                folder,
-		"unix:/run/.":                     folder,
-		"unix:/..":                        folder,
-		"unix:/a\x00b":                    control,
-		"unix:/a\nb":                      control,
-		"unix:/a\u0085b":                  control,
-		"unix:/" + long(maxPath):          "has 108 bytes; a socket's path has at most 107",
-	} {
+	for text, want := range badAddresses {
 		shown := strconv.Quote(text)
 		if len(text) > 64 {
 			shown = strconv.Quote(text[:64] + "…")

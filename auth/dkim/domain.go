@@ -2,9 +2,8 @@ package dkim
 
 import (
 	"strings"
-	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"assay/auth/message"
 )
 
 const (
@@ -13,17 +12,15 @@ const (
 )
 
 // domainName reads the domain of d=, i= or s=: letters, digits, "-" and "_" in
-// labels, in lower case and as A-labels (RFC 8616 section 5 allows U-labels).
+// labels, in lower case and as A-labels (RFC 8616 section 5 allows U-labels). Which
+// U-labels are valid is message.ToASCII's word. There is no dot at the end.
 func domainName(s string) (name string, ok bool) {
-	if !isASCII(s) {
-		if len(s) > 4*maxDomain { // punycode is never that much shorter
+	if !message.IsASCII(s) {
+		name, err := message.ToASCII(s)
+		if err != nil || strings.HasSuffix(s, ".") {
 			return "", false
 		}
-		a, err := idna.Lookup.ToASCII(s)
-		if err != nil {
-			return "", false
-		}
-		s = a
+		return name, true
 	}
 	if len(s) > maxDomain {
 		return "", false
@@ -52,15 +49,6 @@ func isLabel(s string) bool {
 
 func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // isWithin tells whether name is domain or below it; both in lower case.

@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -69,7 +70,7 @@ func (v *Verifier) headerLimit(h message.Header, open []*check) headerLimit {
 	for i, c := range open {
 		lists[i] = c.sig.names
 	}
-	return headerLimit{h, NewFieldIndex(h, lists...), positive(v.MaxHeaderBytes, defaultMaxHeaderBytes)}
+	return headerLimit{h, NewFieldIndex(h, lists...), cmp.Or(max(v.MaxHeaderBytes, 0), DefaultMaxHeaderBytes)}
 }
 
 // pick lists the fields of a signature, as FieldIndex.Pick does.

@@ -3,7 +3,9 @@ package dkim
 import (
 	"encoding/base64"
 	"errors"
+	"strconv"
 	"strings"
+	"time"
 
 	"assay/auth/message"
 )
@@ -11,6 +13,7 @@ import (
 const (
 	maxSignatureField = 64 << 10 // bytes of one field that holds a signature
 	maxSignatureText  = 4096     // bytes of b= and bh= each: an RSA key of 24,000 bits needs no more
+	maxTimeDigits     = 12       // of t= and x= (RFC 6376 section 3.5)
 )
 
 var (
@@ -54,6 +57,20 @@ func (l TagList) Base64(name string) (data []byte, ok bool) {
 	}
 	data, err := base64.StdEncoding.DecodeString(v)
 	return data, err == nil
+}
+
+// Time reads seconds since 1970, as of t= and x= (RFC 6376 section 3.5): the zero Time
+// without the tag. ok is false for what is no number of 1 to 12 digits.
+func (l TagList) Time(name string) (t time.Time, ok bool) {
+	v, present := l.Get(name)
+	switch {
+	case !present:
+		return time.Time{}, true
+	case !isDigits(v, maxTimeDigits):
+		return time.Time{}, false
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	return time.Unix(n, 0), err == nil
 }
 
 // Names splits a value at its colons, as of h=: in lower case, without the white

@@ -43,6 +43,21 @@ func TestFieldTags(t *testing.T) {
 	}
 }
 
+func TestTime(t *testing.T) {
+	for in, want := range map[string]int64{
+		"0": 0, "000000000001": 1, "1700000000": 1700000000, "999999999999": 999999999999,
+		"": -1, "-1": -1, "+1": -1, "1 2": -1, "1e9": -1, "٣": -1, "0000000000001": -1, "9999999999999": -1,
+	} {
+		got, ok := TagList{{name: "t", value: in}}.Time("t")
+		if ok != (want >= 0) || ok && (got.Unix() != want || got.IsZero()) || !ok && !got.IsZero() {
+			t.Errorf("%q: %s, %t", in, got, ok)
+		}
+	}
+	if got, ok := (TagList{}).Time("t"); !got.IsZero() || !ok {
+		t.Errorf("without the tag: %s, %t", got, ok)
+	}
+}
+
 func TestBase64(t *testing.T) {
 	for in, want := range map[string]string{
 		"YWJj":                            "abc",

@@ -53,7 +53,7 @@ func checkText(t *testing.T, o Outcome) {
 	if strings.ContainsFunc(o.Reason, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune("();\"\\", r) }) {
 		t.Errorf("reason %q", o.Reason)
 	}
-	if !isASCII(o.Domain + o.Selector + o.Algorithm + o.Signature) {
+	if !message.IsASCII(o.Domain + o.Selector + o.Algorithm + o.Signature) {
 		t.Errorf("%+v", o)
 	}
 }

@@ -171,7 +171,7 @@ func FuzzHeaderHash(f *testing.F) {
 	f.Add("A \t", "\r\n \r\n", "b=")
 	f.Add("x", "a\rb\r\r\n c", "a=1; xb=2;b\t= 1\t")
 	f.Fuzz(func(t *testing.T, name, value, tags string) {
-		if !isASCII(name) || !isFieldName(trimName(name)) {
+		if !message.IsASCII(name) || !isFieldName(trimName(name)) {
 			t.Skip()
 		}
 		field := message.NewField(name, value)

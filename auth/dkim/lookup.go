@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"errors"
@@ -34,7 +35,7 @@ func NewKeys(ctx context.Context, r dns.Resolver, limits KeyLimits) *Keys {
 	k := &Keys{resolver: r, lookups: map[string]*KeyLookup{}}
 	k.ctx, k.cancel = context.WithCancel(ctx)
 	k.limits.MinRSABits = max(limits.MinRSABits, leastRSABits)
-	k.limits.MaxRSABits = positive(limits.MaxRSABits, defaultMaxRSABits)
+	k.limits.MaxRSABits = cmp.Or(max(limits.MaxRSABits, 0), defaultMaxRSABits)
 	return k
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"assay/auth/message"
 )
 
 func TestParseTags(t *testing.T) {
@@ -110,6 +112,8 @@ func TestDomainName(t *testing.T) {
 		{"example.com", "example.com", true},
 		{"Example.COM", "example.com", true},
 		{"a_b.example", "a_b.example", true},
+		{"-a-.example", "-a-.example", true},
+		{"XN--a.example", "xn--a.example", true},
 		{"bücher.example", "xn--bcher-kva.example", true},
 		{"BÜCHER.example", "xn--bcher-kva.example", true},
 		{long, long, true},
@@ -129,6 +133,25 @@ func TestDomainName(t *testing.T) {
 		got, ok := domainName(tt.in)
 		if ok != tt.ok || ok && got != tt.want {
 			t.Errorf("domainName(%.80q) = %q, %t", tt.in, got, ok)
+		}
+	}
+}
+
+// TestIDN: U-labels are read as everywhere else, whatever they look like.
+func TestIDN(t *testing.T) {
+	for _, in := range []string{
+		"bücher.example", "BÜCHER.example", "İ.example", "☃.example", "a。example", "ａ.example", "straße.example",
+		"a_b.bücher", "-a-.bücher", "a\u200db.example", "\u0301a.example", "a..bücher", ".bücher", "bücher", "a b.bücher", "\xff.example",
+		strings.Repeat("ü", 60) + ".example",
+	} {
+		want, err := message.ToASCII(in)
+		if got, ok := domainName(in); got != want || ok != (err == nil) {
+			t.Errorf("domainName(%q) = %q, %t; ToASCII: %q, %v", in, got, ok, want, err)
+		}
+	}
+	for _, in := range []string{"☃.example", "a。example", "ａ.example", "bücher.example.", "bücher.example.."} {
+		if got, ok := domainName(in); got != "" || ok {
+			t.Errorf("domainName(%q) = %q, %t", in, got, ok)
 		}
 	}
 }

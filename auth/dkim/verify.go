@@ -29,6 +29,7 @@
 package dkim
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -37,12 +38,16 @@ import (
 	"assay/auth/message"
 )
 
+// The limits of one signature where none is set.
 const (
-	defaultMaxSignatures  = 10
-	defaultMaxNames       = 256
-	defaultMaxHeaderBytes = 512 << 10
-	defaultMaxRSABits     = 8192
-	leastRSABits          = 1024 // RFC 8301 section 3.2
+	DefaultMaxNames       = 256       // names in h=
+	DefaultMaxHeaderBytes = 512 << 10 // bytes of the fields that it covers
+)
+
+const (
+	defaultMaxSignatures = 10
+	defaultMaxRSABits    = 8192
+	leastRSABits         = 1024 // RFC 8301 section 3.2
 )
 
 // A Verifier verifies the signatures of messages. It must not change once it
@@ -63,11 +68,11 @@ type Verifier struct {
 	// bits. Zero or less means 8192; RFC 8301 section 3.2 asks for 4096.
 	MaxRSABits int
 
-	// MaxNames bounds the names in one h= tag. Zero or less means 256.
+	// MaxNames bounds the names in one h= tag. Zero or less means DefaultMaxNames.
 	MaxNames int
 
 	// MaxHeaderBytes bounds the size of the fields that one signature covers,
-	// in bytes. Zero or less means 512 KiB.
+	// in bytes. Zero or less means DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
 
 	// Engine verifies the signatures. The zero value is the one of this package.
@@ -131,7 +136,7 @@ func (v *Verifier) read(n *Verification, h message.Header) (open []*check) {
 			continue
 		}
 		c := &check{}
-		c.sig, c.final = readSignature(f, i, now(), positive(v.MaxNames, defaultMaxNames))
+		c.sig, c.final = readSignature(f, i, now(), cmp.Or(max(v.MaxNames, 0), DefaultMaxNames))
 		n.checks = append(n.checks, c)
 		if c.final == nil {
 			open = append(open, c)
@@ -152,7 +157,7 @@ func (v *Verifier) read(n *Verification, h message.Header) (open []*check) {
 
 // admit applies MaxSignatures.
 func (v *Verifier) admit(open []*check, authors []string) []*check {
-	limit := positive(v.MaxSignatures, defaultMaxSignatures)
+	limit := cmp.Or(max(v.MaxSignatures, 0), defaultMaxSignatures)
 	if len(open) <= limit {
 		return open
 	}
@@ -177,13 +182,6 @@ func rank(s *signature, authors []string) int {
 
 func (v *Verifier) keyLimits() KeyLimits {
 	return KeyLimits{MinRSABits: v.MinRSABits, MaxRSABits: v.MaxRSABits}
-}
-
-func positive(n, otherwise int) int {
-	if n > 0 {
-		return n
-	}
-	return otherwise
 }
 
 // Domains lists the signing domains whose signatures are being verified,

@@ -17,87 +17,89 @@ func want(f func(*Record)) Record {
 	return r
 }
 
+func toReject(r *Record)       { r.Policy = PolicyReject }
+func toDefaults(*Record)       {}
+func toNoProcessing(r *Record) { r.NoProcessing = true }
+
+var recordTests = []struct {
+	name   string
+	text   string
+	change func(*Record)
+	issues int
+}{
+	{"p", "v=DMARC1; p=reject", toReject, 0},
+	{"final separator", "v=DMARC1; p=reject;", toReject, 0},
+	{"final separator with space", "v=DMARC1;p=reject ; ", toReject, 0},
+	{"no space", "v=DMARC1;p=reject", toReject, 0},
+	{"space and tabs everywhere", " v\t= DMARC1\t;\t p = reject\t", toReject, 0},
+	{"a line end behind it", "v=DMARC1; p=reject\r\n", toReject, 0},
+	{"empty tags", "v=DMARC1;;;p=reject;;", toReject, 0},
+	{"upper-case v", "V=DMARC1; p=reject", toReject, 0},
+	{"case of values", "v=DMARC1; p=ReJect; adkim=S; aspf=S; psd=Y; t=Y; sp=QUARANTINE; np=None", func(r *Record) {
+		r.Policy, r.SubdomainPolicy, r.NonExistentPolicy = PolicyReject, PolicyQuarantine, PolicyNone
+		r.ADKIM, r.ASPF, r.PSD, r.Testing = Strict, Strict, 'y', true
+	}, 0},
+	{"case of tags", "v=DMARC1; P=reject; Sp=none", func(r *Record) {
+		r.Policy, r.SubdomainPolicy = PolicyReject, PolicyNone
+	}, 0},
+	{"p is not second", "v=DMARC1; adkim=s; p=reject", func(r *Record) { r.Policy, r.ADKIM = PolicyReject, Strict }, 0},
+	{"explicit defaults", "v=DMARC1; p=none; psd=u; t=n; adkim=r; aspf=r; fo=0", toDefaults, 0},
+	{"psd=n", "v=DMARC1; p=none; psd=n", func(r *Record) { r.PSD = 'n' }, 0},
+
+	{"unknown tag", "v=DMARC1; p=reject; x=y", toReject, 1},
+	{"obsolete tags", "v=DMARC1; p=reject; pct=0; rf=afrf; ri=86400", toReject, 3},
+	{"bad optional values", "v=DMARC1; p=reject; adkim=x; aspf=relaxed; t=1; psd=", toReject, 4},
+	{"no tag at all", "v=DMARC1; p=reject; junk; =x", toReject, 2},
+	{"text that is not ASCII", "v=DMARC1; p=reject; x=\xc3\xa9", toReject, 1},
+	{"twice, the first counts", "v=DMARC1; p=reject; p=none", toReject, 1},
+	{"twice, the first is wrong", "v=DMARC1; p=x; p=reject; rua=mailto:a@b.example", func(r *Record) {
+		r.RUA = []string{"mailto:a@b.example"}
+	}, 3},
+	{"v again", "v=DMARC1; p=reject; v=0", toReject, 1},
+
+	{"only a version", "v=DMARC1", toNoProcessing, 1},
+	{"only a version and a separator", "v=DMARC1;", toNoProcessing, 1},
+	{"p missing", "v=DMARC1; sp=reject", toNoProcessing, 1},
+	{"p invalid", "v=DMARC1; p=discard", toNoProcessing, 2},
+	{"p empty", "v=DMARC1; p=; adkim=s", func(r *Record) { r.NoProcessing, r.ADKIM = true, Strict }, 2},
+	{"sp invalid", "v=DMARC1; p=reject; sp=x", toNoProcessing, 2},
+	{"np invalid", "v=DMARC1; p=reject; np=x", toNoProcessing, 2},
+	{"p missing, rua invalid", "v=DMARC1; rua=nobody", toNoProcessing, 2},
+	{"p missing, rua", "v=DMARC1; rua=mailto:a@b.example", func(r *Record) {
+		r.RUA = []string{"mailto:a@b.example"}
+	}, 1},
+	{"sp invalid, rua: p=none instead of everything", "v=DMARC1; p=reject; sp=x; np=reject; rua=mailto:a@b.example",
+		func(r *Record) { r.RUA = []string{"mailto:a@b.example"} }, 2},
+	{"p invalid, one of the rua valid", "v=DMARC1; p=x; rua=nobody,mailto:a@b.example", func(r *Record) {
+		r.RUA = []string{"mailto:a@b.example"}
+	}, 3},
+
+	{"several rua, white space, size", "v=DMARC1; p=reject; rua=mailto:a@b.example!10m , https://b.example/x%2C?y=1", func(r *Record) {
+		r.Policy, r.RUA = PolicyReject, []string{"mailto:a@b.example", "https://b.example/x%2C?y=1"}
+	}, 0},
+	{"fo", "v=DMARC1; p=reject; ruf=mailto:a@b.example; fo=1:D:s", func(r *Record) {
+		r.Policy, r.RUF, r.FailureOptions = PolicyReject, []string{"mailto:a@b.example"}, "1:d:s"
+	}, 0},
+	{"fo in front of ruf", "v=DMARC1; p=reject; fo=d; ruf=mailto:a@b.example", func(r *Record) {
+		r.Policy, r.RUF, r.FailureOptions = PolicyReject, []string{"mailto:a@b.example"}, "d"
+	}, 0},
+	{"fo without ruf", "v=DMARC1; p=reject; fo=1", toReject, 1},
+	{"fo with 0 and 1", "v=DMARC1; p=reject; ruf=mailto:a@b.example; fo=0:1", func(r *Record) {
+		r.Policy, r.RUF = PolicyReject, []string{"mailto:a@b.example"}
+	}, 1},
+
+	// RFC 9989 appendix B.2.
+	{"B.2.1", "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com", func(r *Record) {
+		r.RUA = []string{"mailto:dmarc-feedback@example.com"}
+	}, 0},
+	{"B.2.5", "v=DMARC1; p=quarantine; rua=mailto:dmarc-feedback@example.com,mailto:tld-test@thirdparty.example.net; t=y", func(r *Record) {
+		r.Policy, r.Testing = PolicyQuarantine, true
+		r.RUA = []string{"mailto:dmarc-feedback@example.com", "mailto:tld-test@thirdparty.example.net"}
+	}, 0},
+}
+
 func TestParseRecord(t *testing.T) {
-	reject := func(r *Record) { r.Policy = PolicyReject }
-	none := func(r *Record) {}
-	noProcessing := func(r *Record) { r.NoProcessing = true }
-	tests := []struct {
-		name   string
-		text   string
-		change func(*Record)
-		issues int
-	}{
-		{"p", "v=DMARC1; p=reject", reject, 0},
-		{"final separator", "v=DMARC1; p=reject;", reject, 0},
-		{"final separator with space", "v=DMARC1;p=reject ; ", reject, 0},
-		{"no space", "v=DMARC1;p=reject", reject, 0},
-		{"space and tabs everywhere", " v\t= DMARC1\t;\t p = reject\t", reject, 0},
-		{"a line end behind it", "v=DMARC1; p=reject\r\n", reject, 0},
-		{"empty tags", "v=DMARC1;;;p=reject;;", reject, 0},
-		{"upper-case v", "V=DMARC1; p=reject", reject, 0},
-		{"case of values", "v=DMARC1; p=ReJect; adkim=S; aspf=S; psd=Y; t=Y; sp=QUARANTINE; np=None", func(r *Record) {
-			r.Policy, r.SubdomainPolicy, r.NonExistentPolicy = PolicyReject, PolicyQuarantine, PolicyNone
-			r.ADKIM, r.ASPF, r.PSD, r.Testing = Strict, Strict, 'y', true
-		}, 0},
-		{"case of tags", "v=DMARC1; P=reject; Sp=none", func(r *Record) {
-			r.Policy, r.SubdomainPolicy = PolicyReject, PolicyNone
-		}, 0},
-		{"p is not second", "v=DMARC1; adkim=s; p=reject", func(r *Record) { r.Policy, r.ADKIM = PolicyReject, Strict }, 0},
-		{"explicit defaults", "v=DMARC1; p=none; psd=u; t=n; adkim=r; aspf=r; fo=0", none, 0},
-		{"psd=n", "v=DMARC1; p=none; psd=n", func(r *Record) { r.PSD = 'n' }, 0},
-
-		{"unknown tag", "v=DMARC1; p=reject; x=y", reject, 1},
-		{"obsolete tags", "v=DMARC1; p=reject; pct=0; rf=afrf; ri=86400", reject, 3},
-		{"bad optional values", "v=DMARC1; p=reject; adkim=x; aspf=relaxed; t=1; psd=", reject, 4},
-		{"no tag at all", "v=DMARC1; p=reject; junk; =x", reject, 2},
-		{"text that is not ASCII", "v=DMARC1; p=reject; x=\xc3\xa9", reject, 1},
-		{"twice, the first counts", "v=DMARC1; p=reject; p=none", reject, 1},
-		{"twice, the first is wrong", "v=DMARC1; p=x; p=reject; rua=mailto:a@b.example", func(r *Record) {
-			r.RUA = []string{"mailto:a@b.example"}
-		}, 3},
-		{"v again", "v=DMARC1; p=reject; v=0", reject, 1},
-
-		{"only a version", "v=DMARC1", noProcessing, 1},
-		{"only a version and a separator", "v=DMARC1;", noProcessing, 1},
-		{"p missing", "v=DMARC1; sp=reject", noProcessing, 1},
-		{"p invalid", "v=DMARC1; p=discard", noProcessing, 2},
-		{"p empty", "v=DMARC1; p=; adkim=s", func(r *Record) { r.NoProcessing, r.ADKIM = true, Strict }, 2},
-		{"sp invalid", "v=DMARC1; p=reject; sp=x", noProcessing, 2},
-		{"np invalid", "v=DMARC1; p=reject; np=x", noProcessing, 2},
-		{"p missing, rua invalid", "v=DMARC1; rua=nobody", noProcessing, 2},
-		{"p missing, rua", "v=DMARC1; rua=mailto:a@b.example", func(r *Record) {
-			r.RUA = []string{"mailto:a@b.example"}
-		}, 1},
-		{"sp invalid, rua: p=none instead of everything", "v=DMARC1; p=reject; sp=x; np=reject; rua=mailto:a@b.example",
-			func(r *Record) { r.RUA = []string{"mailto:a@b.example"} }, 2},
-		{"p invalid, one of the rua valid", "v=DMARC1; p=x; rua=nobody,mailto:a@b.example", func(r *Record) {
-			r.RUA = []string{"mailto:a@b.example"}
-		}, 3},
-
-		{"several rua, white space, size", "v=DMARC1; p=reject; rua=mailto:a@b.example!10m , https://b.example/x%2C?y=1", func(r *Record) {
-			r.Policy, r.RUA = PolicyReject, []string{"mailto:a@b.example", "https://b.example/x%2C?y=1"}
-		}, 0},
-		{"fo", "v=DMARC1; p=reject; ruf=mailto:a@b.example; fo=1:D:s", func(r *Record) {
-			r.Policy, r.RUF, r.FailureOptions = PolicyReject, []string{"mailto:a@b.example"}, "1:d:s"
-		}, 0},
-		{"fo in front of ruf", "v=DMARC1; p=reject; fo=d; ruf=mailto:a@b.example", func(r *Record) {
-			r.Policy, r.RUF, r.FailureOptions = PolicyReject, []string{"mailto:a@b.example"}, "d"
-		}, 0},
-		{"fo without ruf", "v=DMARC1; p=reject; fo=1", reject, 1},
-		{"fo with 0 and 1", "v=DMARC1; p=reject; ruf=mailto:a@b.example; fo=0:1", func(r *Record) {
-			r.Policy, r.RUF = PolicyReject, []string{"mailto:a@b.example"}
-		}, 1},
-
-		// RFC 9989 appendix B.2.
-		{"B.2.1", "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com", func(r *Record) {
-			r.RUA = []string{"mailto:dmarc-feedback@example.com"}
-		}, 0},
-		{"B.2.5", "v=DMARC1; p=quarantine; rua=mailto:dmarc-feedback@example.com,mailto:tld-test@thirdparty.example.net; t=y", func(r *Record) {
-			r.Policy, r.Testing = PolicyQuarantine, true
-			r.RUA = []string{"mailto:dmarc-feedback@example.com", "mailto:tld-test@thirdparty.example.net"}
-		}, 0},
-	}
-	for _, tt := range tests {
+	for _, tt := range recordTests {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := ParseRecord(tt.text)
 			if err != nil {

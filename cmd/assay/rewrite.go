@@ -1,27 +1,30 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // rewriteFile replaces the text of a file of at most limit bytes by what edit makes of
 // it. Whoever reads the file has the old text or the new one, also after a power
-// failure, never a part. Two that rewrite files of one folder wait for each other.
+// failure, never a part. Two that rewrite files of one folder wait for each other, up
+// to maxLockWait.
 // Mode and owner stay; a symbolic link stays, and what it leads to is replaced. edit is
 // told whether the file exists; a new one has mode 0644. When edit fails, or the text
 // is the same, nothing is written.
-func rewriteFile(name string, limit int, edit func(text string, exists bool) (string, error)) error {
+func rewriteFile(ctx context.Context, name string, limit int, edit func(text string, exists bool) (string, error)) error {
 	name, err := resolveLink(name)
 	if err != nil {
 		return err
 	}
-	folder, err := lockFolder(filepath.Dir(name))
+	folder, err := lockFolder(ctx, filepath.Dir(name))
 	if err != nil {
 		return err
 	}
@@ -63,18 +66,45 @@ func resolveLink(name string) (string, error) {
 	return name, nil
 }
 
-// lockFolder opens a folder and waits until no other process has it locked.
-func lockFolder(name string) (*os.File, error) {
+// A rewrite takes milliseconds, so that the lock is had soon, unless somebody keeps it:
+// anybody can lock a folder that they can read.
+const (
+	maxLockWait  = 10 * time.Second
+	lockInterval = 10 * time.Millisecond // between two attempts
+)
+
+// lockFolder opens a folder and waits until no other process has it locked, at most for
+// maxLockWait and until ctx is done.
+func lockFolder(ctx context.Context, name string) (*os.File, error) {
 	folder, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	err = ignoringEINTR(func() error { return unix.Flock(int(folder.Fd()), unix.LOCK_EX) })
-	if err != nil {
+	locked := fmt.Errorf("another process keeps this folder locked; end it (fuser -v %s shows it) and try again", name)
+	ctx, cancel := context.WithTimeoutCause(ctx, maxLockWait, locked)
+	defer cancel()
+	if err := lock(ctx, folder); err != nil {
 		folder.Close()
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return folder, nil
+}
+
+// lock tries until it has the lock or ctx is done. A flock(2) that waits could not be ended.
+func lock(ctx context.Context, f *os.File) error {
+	again := time.NewTicker(lockInterval)
+	defer again.Stop()
+	for {
+		err := ignoringEINTR(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // replaceFile puts a new file with the text in the place of the old one.

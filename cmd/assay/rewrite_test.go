@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,8 +11,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"assay/arc"
+
+	"golang.org/x/sys/unix"
 )
 
 // A reader never sees anything but a whole text, while the file is rewritten 200 times.
@@ -38,7 +43,7 @@ func TestRewriteIsAtomic(t *testing.T) {
 		}
 	})
 	for i := range 200 {
-		err := rewriteFile(name, 1<<20, func(text string, exists bool) (string, error) {
+		err := rewriteFile(t.Context(), name, 1<<20, func(text string, exists bool) (string, error) {
 			if text != texts[i%2] || !exists {
 				t.Fatalf("edit %d is given %.20q, %v", i, text, exists)
 			}
@@ -87,7 +92,7 @@ func TestConcurrentAdds(t *testing.T) {
 }
 
 func rewriteTo(name, text string) error {
-	return rewriteFile(name, 100, func(string, bool) (string, error) { return text, nil })
+	return rewriteFile(context.Background(), name, 100, func(string, bool) (string, error) { return text, nil })
 }
 
 func TestRewriteKeeps(t *testing.T) {
@@ -151,7 +156,7 @@ func TestRewriteNothing(t *testing.T) {
 	if err := rewriteTo(name, "text\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := rewriteFile(name, 100, func(string, bool) (string, error) { return "x", failed }); err != failed {
+	if err := rewriteFile(t.Context(), name, 100, func(string, bool) (string, error) { return "x", failed }); err != failed {
 		t.Errorf("%v", err)
 	}
 	if err := rewriteTo(name, strings.Repeat("x", 101)); err == nil || !strings.Contains(err.Error(), "longer than 100 bytes") {
@@ -161,6 +166,53 @@ func TestRewriteNothing(t *testing.T) {
 		t.Errorf("written: %+v, was %+v", now, before)
 	}
 	wantNoOther(t, name)
+}
+
+// lockedFolder is a folder that somebody else has locked.
+func lockedFolder(t *testing.T) (dir string, unlock func()) {
+	t.Helper()
+	dir = t.TempDir()
+	folder, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { folder.Close() })
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return dir, func() { folder.Close() }
+}
+
+// Who keeps the folder locked is waited for, but not for ever.
+func TestRewriteLocked(t *testing.T) {
+	dir, unlock := lockedFolder(t)
+	name := filepath.Join(dir, "list")
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		err := rewriteTo(name, "text\n")
+		if want := dir + ": another process keeps this folder locked; "; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if took := time.Since(start); took != maxLockWait {
+			t.Errorf("waited %s", took)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = rewriteFile(ctx, name, 100, func(string, bool) (string, error) { return "text\n", nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
+	if found, err := os.ReadDir(dir); err != nil || len(found) != 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		time.AfterFunc(maxLockWait-time.Second, unlock)
+		if err := rewriteTo(name, "text\n"); err != nil {
+			t.Errorf("the lock ended: %v", err)
+		}
+	})
+	wantFile(t, name, "text\n", 0o644, os.Geteuid())
 }
 
 // A pipe that nobody writes to, and a file that is too long, are refused.

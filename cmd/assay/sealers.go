@@ -92,11 +92,11 @@ func (e sealersEditor) command(c command) *command {
 	c.maxArgs = math.MaxInt
 	c.prepare = func(set *flag.FlagSet) action {
 		file := configFlag(set)
-		return func(_ context.Context, p *program, args []string) int {
+		return func(ctx context.Context, p *program, args []string) int {
 			if len(args) == 0 {
 				return p.fail(exitUsage, "name at least one domain (see assay sealers %s --help)", c.name)
 			}
-			return e.run(p, *file, args)
+			return e.run(ctx, p, *file, args)
 		}
 	}
 	return &c

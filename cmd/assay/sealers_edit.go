@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +24,7 @@ type sealersChange struct {
 }
 
 // run changes the list that the config names, or nothing.
-func (e sealersEditor) run(p *program, configFile string, args []string) int {
+func (e sealersEditor) run(ctx context.Context, p *program, configFile string, args []string) int {
 	config, err := p.loadConfig(configFile)
 	if err != nil {
 		return p.failConfig(err)
@@ -38,7 +39,7 @@ func (e sealersEditor) run(p *program, configFile string, args []string) int {
 		return p.fail(exitUsage, "nothing was changed")
 	}
 	c := &sealersChange{asked: asked}
-	err = rewriteFile(name, arc.MaxSealersFile, func(text string, exists bool) (string, error) {
+	err = rewriteFile(ctx, name, arc.MaxSealersFile, func(text string, exists bool) (string, error) {
 		return e.change(c, config, text, exists)
 	})
 	var inFile arc.SealersErrors
@@ -85,7 +86,7 @@ func (e sealersEditor) change(c *sealersChange, config *Config, text string, exi
 }
 
 func reportAdded(p *program, c *sealersChange) int {
-	added := setOf(c.edit.Added)
+	added := arc.IndexSealers(c.edit.Added)
 	var b strings.Builder
 	for _, s := range c.asked {
 		if added[s] {
@@ -95,15 +96,6 @@ func reportAdded(p *program, c *sealersChange) int {
 		}
 	}
 	return p.print(b.String() + c.summary())
-}
-
-// setOf is the entries of a list for looking up.
-func setOf(list []arc.Sealer) map[arc.Sealer]bool {
-	set := make(map[arc.Sealer]bool, len(list))
-	for _, s := range list {
-		set[s] = true
-	}
-	return set
 }
 
 // summary says how long the list is after a change; "" when nothing was changed.
@@ -136,7 +128,7 @@ func reportSet(p *program, c *sealersChange) int {
 
 // reportRemoved fails when something was not there to be removed.
 func reportRemoved(p *program, c *sealersChange) int {
-	removed := setOf(c.edit.Removed)
+	removed := arc.IndexSealers(c.edit.Removed)
 	var b strings.Builder
 	var missing []arc.Sealer
 	for _, s := range c.asked {
@@ -167,13 +159,19 @@ func (c *sealersChange) stillTrusted() []string {
 	return lines
 }
 
+// maxGuessEntries bounds the list that is searched for what may have been meant: each
+// entry is compared with each of up to maxRemarks domains, letter by letter.
+const maxGuessEntries = 10_000
+
 // explainMissing lists the entries that are not in the file. For the first ones it says
-// what may have been meant.
+// what may have been meant, unless the list is long.
 func (c *sealersChange) explainMissing(missing []arc.Sealer) []string {
 	var lines, names []string
 	trusted := c.after.config.sealersWith(c.after.file)
-	for _, e := range c.after.file.Entries {
-		names = append(names, e.String())
+	if entries := c.after.file.Entries; len(entries) <= maxGuessEntries {
+		for _, e := range entries {
+			names = append(names, e.String())
+		}
 	}
 	for i, s := range missing {
 		line := "not in the list: " + s.String()

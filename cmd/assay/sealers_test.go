@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"assay/arc"
 )
@@ -212,6 +213,34 @@ func TestSealersNoFile(t *testing.T) {
 	}
 	s.write(s.configFile, "x = 1\n")
 	s.sealers("add a.example", exitData, "", "CONFIG:1: x: unknown key; remove it (assay config show lists every key)\n")
+}
+
+// While somebody keeps the folder locked, nothing is changed, and one line says so.
+func TestSealersLocked(t *testing.T) {
+	dir, _ := lockedFolder(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newSealersTest(t)
+		s.dir, s.list = dir, filepath.Join(dir, "list")
+		s.write(s.configFile, fmt.Sprintf("arc.trusted_sealers_file = %q\n", s.list))
+		for _, verb := range []string{"add", "remove", "set"} {
+			s.sealers(verb+" a.example", exitFail, "",
+				"assay: DIR: another process keeps this folder locked; end it (fuser -v DIR shows it) and try again\n")
+		}
+	})
+}
+
+// What may have been meant is searched for in a list of 10,000, not in a longer one.
+func TestSealersGuess(t *testing.T) {
+	s := newSealersTest(t)
+	var text strings.Builder
+	for i := range maxGuessEntries {
+		fmt.Fprintf(&text, "lists.sealer-%d.example\n", i)
+	}
+	s.write(s.list, text.String())
+	s.sealers("remove lists.saeler-77.example", exitFail, "",
+		"assay: not in the list: lists.saeler-77.example; did you mean lists.sealer-77.example?\n")
+	s.write(s.list, text.String()+"one.more.example\n")
+	s.sealers("remove lists.saeler-77.example", exitFail, "", "assay: not in the list: lists.saeler-77.example\n")
 }
 
 // A list of 100,000 domains is changed as one of three is.
