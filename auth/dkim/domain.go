@@ -50,9 +50,3 @@ func isLabel(s string) bool {
 func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
-
-// isWithin tells whether name is domain or below it; both in lower case.
-func isWithin(name, domain string) bool {
-	rest, ok := strings.CutSuffix(name, domain)
-	return ok && (rest == "" || strings.HasSuffix(rest, "."))
-}

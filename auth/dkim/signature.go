@@ -120,7 +120,7 @@ func (s *signature) readIdentity(r *reader) *verdict {
 		return neutral("malformed i= in signature")
 	}
 	s.outcome.Identity, s.auidDomain = i, domain
-	if s.outcome.Domain != "" && !isWithin(domain, s.outcome.Domain) {
+	if s.outcome.Domain != "" && !message.IsWithin(domain, s.outcome.Domain) {
 		return permanent("domain mismatch")
 	}
 	return nil

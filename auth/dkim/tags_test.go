@@ -168,8 +168,8 @@ func TestIsWithin(t *testing.T) {
 		{"com", "example.com", false},
 	}
 	for _, tt := range tests {
-		if got := isWithin(tt.name, tt.domain); got != tt.want {
-			t.Errorf("isWithin(%q, %q) = %t", tt.name, tt.domain, got)
+		if got := message.IsWithin(tt.name, tt.domain); got != tt.want {
+			t.Errorf("message.IsWithin(%q, %q) = %t", tt.name, tt.domain, got)
 		}
 	}
 }

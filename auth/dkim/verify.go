@@ -173,7 +173,7 @@ func (v *Verifier) admit(open []*check, authors []string) []*check {
 // rank is 0 for a signature that may be aligned with an author domain, else 1.
 func rank(s *signature, authors []string) int {
 	for _, author := range authors {
-		if isWithin(author, s.outcome.Domain) || isWithin(s.outcome.Domain, author) {
+		if message.IsWithin(author, s.outcome.Domain) || message.IsWithin(s.outcome.Domain, author) {
 			return 0
 		}
 	}

@@ -2,13 +2,11 @@ package dmarc
 
 import (
 	"strings"
-	"unicode/utf8"
+
+	"golang.org/x/net/publicsuffix"
 
 	"assay/auth/dns"
 	"assay/auth/message"
-
-	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
 )
 
 // maxDomain bounds the text that is looked at as a domain, in bytes: U-labels
@@ -24,10 +22,7 @@ func normalize(domain string) (normal string, ok bool) {
 		return "", false
 	}
 	if !message.IsASCII(domain) {
-		if !utf8.ValidString(domain) {
-			return "", false
-		}
-		ascii, err := idna.Lookup.ToASCII(domain)
+		ascii, err := message.ToASCII(domain)
 		if err != nil {
 			return "", false
 		}

@@ -34,7 +34,7 @@ var keepers = map[string]string{
 	"github.com/pelletier/go-toml/v2":    "cmd/assay",
 	"github.com/hashicorp/golang-lru/v2": "", // caches, wherever they are
 	"golang.org/x/net/publicsuffix":      "",
-	"golang.org/x/net/idna":              "",
+	"golang.org/x/net/idna":              "auth/message",
 	"golang.org/x/sys/unix":              "",
 }
 
