@@ -2,6 +2,7 @@ package authres
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -305,7 +306,7 @@ func FuzzFormatForOthers(f *testing.F) {
 			{Method: "x-other", Value: "fail", Properties: []Property{policy("x", mailFrom)}},
 		}}.Format(RFC8601)
 		id, list, err := msgauth.Parse(field)
-		if id != ours || err != nil || len(list) != 4 || strings.Contains(strings.ToLower(field), "=pass") {
+		if id != ours || err != nil || len(list) != 4 || saysPass.MatchString(field) {
 			t.Fatalf("%q reads %q, %d results, %v", field, id, len(list), err)
 		}
 		spf, _ := list[0].(*msgauth.SPFResult)
@@ -321,6 +322,10 @@ func FuzzFormatForOthers(f *testing.F) {
 		}
 	})
 }
+
+// saysPass finds what a search for a result would take for one. That a HELO name is
+// "pass" says nothing.
+var saysPass = regexp.MustCompile(`(?i)(spf|dkim|dmarc|arc|other|\s)\s*=\s*pass`)
 
 func BenchmarkFormat(b *testing.B) {
 	b.ReportAllocs()
