@@ -27,12 +27,14 @@ func (p Policy) decide(r *Report) Disposition {
 	if r.Forged > maxForged {
 		return Disposition{Action: Reject, Code: 550, Status: "5.7.1", Text: "too many Authentication-Results fields in the name of this host"}
 	}
-	switch p.action(r) {
-	case Reject:
+	switch action := p.action(r); {
+	case action == Reject && r.SealerUnknown:
+		return p.tempFail(r) // whatever DNSFailure says: a sender may choose a selector that DNS can't answer
+	case action == Reject:
 		return Disposition{Action: Reject, Code: 550, Status: "5.7.1", Text: p.rejection(r)}
-	case TempFail:
+	case action == TempFail:
 		return p.tempFail(r)
-	case Quarantine:
+	case action == Quarantine:
 		text := fmt.Sprintf("DMARC policy for %s: %s", author(r.DMARC), r.DMARC.Policy)
 		return Disposition{Action: Quarantine, Text: printable(text), Flag: p.Flag}
 	}
@@ -45,8 +47,6 @@ func (p Policy) action(r *Report) Action {
 	switch o := r.DMARC; {
 	case r.Override.ODA:
 		return Accept
-	case o.Result == dmarc.Fail && r.SealerUnknown:
-		return p.DNSFailure
 	case (o.Result == dmarc.Fail || o.Result == dmarc.PermError) && o.Policy == dmarc.PolicyReject:
 		return p.DMARCReject
 	case o.Result == dmarc.Fail && o.Policy == dmarc.PolicyQuarantine:

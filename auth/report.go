@@ -53,7 +53,8 @@ type Report struct {
 	ARC      arc.Outcome
 	Override arc.Override // of a DMARC failure by a trusted sealer; none with several authors
 	// SealerUnknown tells that the chain could not be validated for DNS, and that its
-	// newest set would be a trusted sealer's: had DNS answered, it might vouch.
+	// newest set would be a trusted sealer's: had DNS answered, it might vouch. A message
+	// that would be rejected is then asked for again. Never with several authors.
 	SealerUnknown bool
 	SealErr       error // why no ARC set was added, though one was to be
 	IPRev         iprev.Outcome

@@ -114,18 +114,22 @@ func TestSealerUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct{ fails, trusts, want bool }{{true, true, true}, {true, false, false}, {false, true, false}} {
+	two := append(slices.Clone(h[:3]), testHeader("From: joe@example.org, eve@other.example")...)
+	for _, test := range []struct {
+		header              message.Header
+		fails, trusts, want bool
+	}{{h, true, true, true}, {h, true, false, false}, {h, false, true, false}, {two, true, true, false}} {
 		resolver := dnstest.NewResolver(t, testZone)
 		if test.fails {
 			resolver.Fail("s._domainkey.list.example")
 		}
-		r := sealed(t, resolver, testEnvelope, h, func(v *Verifier) {
+		r := sealed(t, resolver, testEnvelope, test.header, func(v *Verifier) {
 			if test.trusts {
 				v.Sealers = arc.NewSealers(trusted)
 			}
 		})
 		if r.SealerUnknown != test.want || r.ARC.Result != arc.Fail {
-			t.Errorf("%+v: unknown %v, arc %s (%s)", test, r.SealerUnknown, r.ARC.Result, r.ARC.Reason)
+			t.Errorf("%v %v: unknown %v, arc %s (%s)", test.fails, test.trusts, r.SealerUnknown, r.ARC.Result, r.ARC.Reason)
 		}
 	}
 }

@@ -194,8 +194,8 @@ func (c *Check) gather() {
 	}
 	r.DMARC = dmarc.Worst(r.Authored)
 	r.ARC = c.arc.Finish()
-	r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
 	if len(r.Authored) == 1 { // of several authors, the one that nobody vouches for may be forged
+		r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
 		author := r.DMARC.Author
 		r.Override = r.ARC.Override(c.s.v.Sealers, author, func(domain string) bool { return c.dmarc.Related(author, domain) })
 	}
