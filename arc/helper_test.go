@@ -19,6 +19,7 @@ import (
 	"assay/auth/dns"
 	"assay/auth/dns/dnstest"
 	"assay/auth/message"
+	"assay/testdata/lab"
 )
 
 // split parts a message with CRLF line ends into its header and body.
@@ -88,15 +89,7 @@ func keyRecord(key crypto.Signer) string {
 func zoneOf(pairs ...string) string {
 	var b strings.Builder
 	for i := 0; i < len(pairs); i += 2 {
-		fmt.Fprintf(&b, "%s. 300 IN TXT", pairs[i])
-		for text := pairs[i+1]; ; {
-			n := min(len(text), 200)
-			fmt.Fprintf(&b, " %q", text[:n])
-			if text = text[n:]; text == "" {
-				break
-			}
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "%s. 300 IN TXT %s\n", pairs[i], lab.Strings(pairs[i+1]))
 	}
 	return b.String()
 }
