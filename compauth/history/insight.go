@@ -1,0 +1,98 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxSightings bounds what Sightings gives: the last ones.
+const maxSightings = 100_000
+
+// Sightings lists what was seen since a time, by whole days: a day's count is given when its last
+// message came since then. The last seen come first; at most 100,000 rows. It waits for the database
+// until ctx is done. The error is [ErrNoHistory] when nothing was ever kept in the database.
+func (s *Store) Sightings(ctx context.Context, since time.Time) ([]Sighting, error) {
+	const query = `SELECT domain, infra, internal, reason, result, implicit, implicit_result, policy, entry, action,
+			CAST(SUM(n) AS BIGINT), MAX(seen)
+		FROM assay_sighting WHERE day >= $1 AND seen >= $2
+		GROUP BY domain, infra, internal, reason, result, implicit, implicit_result, policy, entry, action
+		ORDER BY 12 DESC, 11 DESC, domain, infra LIMIT $3`
+	var list []Sighting
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		v, err := scanSighting(rows)
+		list = append(list, v)
+		return err
+	}, query, dayOf(since), since.Unix(), maxSightings)
+	return list, err
+}
+
+func scanSighting(rows *sql.Rows) (Sighting, error) {
+	var v Sighting
+	var internal, seen int64
+	err := rows.Scan(&v.Domain, &v.Infrastructure, &internal, &v.Reason, &v.Result, &v.Implicit, &v.ImplicitResult,
+		&v.Policy, &v.Entry, &v.Action, &v.Count, &seen)
+	v.Internal, v.LastSeen = internal != 0, time.Unix(seen, 0).UTC()
+	return v, err
+}
+
+// LastUsed tells when each entry of the spoofed-senders list was used last, by Entry as in
+// Message, within the retention. It waits for the database until ctx is done; the error is as
+// that of Sightings.
+func (s *Store) LastUsed(ctx context.Context) (map[string]time.Time, error) {
+	used := make(map[string]time.Time)
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var entry string
+		var seen int64
+		err := rows.Scan(&entry, &seen)
+		used[entry] = time.Unix(seen, 0).UTC()
+		return err
+	}, `SELECT entry, seen FROM assay_use`)
+	return used, err
+}
+
+// each calls f for every row of a query.
+func (s *Store) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
+	if !s.lives() {
+		return nil
+	}
+	select {
+	case <-s.opened:
+	case <-ctx.Done():
+		return fmt.Errorf("history: %w", ctx.Err())
+	}
+	l := s.link.Load()
+	if l == nil {
+		return downError(s.failure())
+	}
+	if err := eachRow(ctx, l.db, f, query, args...); err != nil {
+		return fmt.Errorf("history: %w", s.source.clean(err))
+	}
+	return nil
+}
+
+func eachRow(ctx context.Context, db *sql.DB, f func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// downError says why there is no link: a reason of our own stands for itself.
+func downError(err error) error {
+	for _, own := range []error{ErrNoHistory, errNewer, errOlder} {
+		if errors.Is(err, own) {
+			return own
+		}
+	}
+	return fmt.Errorf("history: the database is down: %w", err)
+}

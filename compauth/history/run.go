@@ -1,0 +1,223 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// run connects, writes and deletes until Close. It is the only one that writes.
+func (s *Store) run() {
+	defer s.finish()
+	s.step()
+	close(s.opened)
+	timer := time.NewTimer(s.pause())
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-timer.C:
+			s.step()
+		case <-s.wake:
+			s.step()
+		case reply := <-s.writes:
+			reply <- s.step()
+		}
+		timer.Reset(s.pause())
+	}
+}
+
+// finish writes what is left and closes the database. A server that does not answer may take
+// its time for that: nobody waits for it.
+func (s *Store) finish() {
+	if !s.options.ReadOnly {
+		s.step()
+		s.mu.Lock()
+		s.chunks = append(s.chunks, chunk{rows: s.pending.rows()}) // what the step did not come to
+		s.pending = nil
+		s.mu.Unlock()
+	}
+	s.link.Store(nil)
+	db := s.db
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.workers.Wait()
+		if db != nil {
+			db.Close()
+		}
+	}()
+	select {
+	case <-closed:
+	case <-s.ctx.Done():
+	}
+	close(s.done)
+}
+
+// pause is the time to the next step.
+func (s *Store) pause() time.Duration {
+	if s.fails == 0 {
+		return s.every
+	}
+	return min(s.retry<<min(s.fails-1, 10), s.maxRetry)
+}
+
+// step does all there is to do now. An error is reported, and the next step tries again.
+func (s *Store) step() error {
+	err := s.guard(func() error {
+		if err := s.connect(); err != nil || s.options.ReadOnly {
+			return err
+		}
+		if err := s.write(); err != nil {
+			return err
+		}
+		return s.prune()
+	})
+	if err = s.source.clean(err); err != nil {
+		s.link.Store(nil)
+		s.fails++
+	} else {
+		s.fails = 0
+	}
+	s.mu.Lock()
+	s.err = err
+	s.mu.Unlock()
+	s.report(err)
+	return err
+}
+
+// guard makes an error of a panic.
+func (s *Store) guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("history: panic: %v", r)
+		}
+	}()
+	return f()
+}
+
+// connect makes the link where there is none.
+func (s *Store) connect() error {
+	if s.link.Load() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
+	defer cancel()
+	if s.db == nil {
+		db, err := s.source.open(s.options.ReadOnly)
+		if err != nil {
+			return err
+		}
+		db.SetMaxOpenConns(readers + 2) // one writes, one is for lists
+		db.SetMaxIdleConns(readers + 2)
+		db.SetConnMaxIdleTime(5 * time.Minute)
+		s.db = db
+	}
+	h, err := s.source.prepare(ctx, s.db, s.options.ReadOnly)
+	if err != nil {
+		return err
+	}
+	s.current = link{s.db, h, groupServer}
+	if s.source.config == nil {
+		s.current.group = groupFile
+	}
+	l := s.current
+	s.link.Store(&l)
+	return nil
+}
+
+// write writes what earlier steps left and what was recorded since.
+func (s *Store) write() error {
+	defer s.makeRoom()
+	if err := s.writeChunks(); err != nil {
+		return err
+	}
+	s.take()
+	return s.writeChunks()
+}
+
+// take makes chunks of what was recorded.
+func (s *Store) take() {
+	s.mu.Lock()
+	b := s.pending
+	s.pending = newBatch(s.keys - b.size())
+	s.mu.Unlock()
+	s.lost += b.dropped
+	rows := b.rows()
+	for len(rows) > 0 {
+		n := min(len(rows), chunkRows)
+		s.seq++
+		s.chunks = append(s.chunks, chunk{s.seq, rows[:n]})
+		rows = rows[n:]
+	}
+}
+
+func (s *Store) writeChunks() error {
+	for len(s.chunks) > 0 {
+		c := s.chunks[0]
+		err := s.writeChunk(&c)
+		if err != nil && !hopeless(err) {
+			return err
+		}
+		if err != nil {
+			s.lost += len(c.rows)
+		}
+		s.written += len(c.rows)
+		s.chunks = s.chunks[1:]
+	}
+	return nil
+}
+
+func (s *Store) writeChunk(c *chunk) error {
+	ctx, cancel := context.WithTimeout(s.ctx, writeTime)
+	defer cancel()
+	return c.write(ctx, s.current, s.node, dayOf(s.now()))
+}
+
+// hopeless tells that the database refuses the values themselves, as one that is not in UTF-8
+// does: it would do so for ever.
+func hopeless(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23"))
+}
+
+// makeRoom lets as much be recorded as was written.
+func (s *Store) makeRoom() {
+	left := 0
+	for _, c := range s.chunks {
+		left += len(c.rows)
+	}
+	s.mu.Lock()
+	s.pending.room = s.keys - left
+	s.mu.Unlock()
+}
+
+// report logs the begin and the end of an outage, once each, and what was dropped.
+func (s *Store) report(err error) {
+	switch {
+	case err != nil && !s.down:
+		s.down = true
+		if !s.options.ReadOnly || !errors.Is(err, fs.ErrNotExist) {
+			s.log.Warn("the history database is down; mail goes on without it", slog.String("error", oneLine(err)))
+		}
+	case err == nil && s.down:
+		s.down = false
+		s.log.Info("the history database is back", slog.Int("dropped", s.lost))
+		s.lost = 0
+	case err == nil && s.lost > 0:
+		s.log.Warn("the history database is too slow for the mail", slog.Int("dropped", s.lost))
+		s.lost = 0
+	}
+}
+
+// oneLine is the text of an error, which PostgreSQL may have written.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(clip(err.Error()), func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+}

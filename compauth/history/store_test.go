@@ -1,0 +1,375 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"assay/compauth"
+)
+
+func TestContacts(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database)
+		at := s.now()
+		s.Record(Message{Time: at, Outbound: true, Verdict: compauth.Verdict{Result: compauth.None, Reason: 401},
+			Pair: Pair{OrgDomain: "example.org", Network: network("192.0.2.0/24"), From: "Ann@example.org",
+				Rcpt: []string{"joe@mail.example.com", "jim@www.example.co.uk", "ann@[192.0.2.1]", "postmaster"}}})
+		inbound := Pair{OrgDomain: "partner.example", From: "x@partner.example", Rcpt: []string{"bob@example.org", "cid@example.org"}}
+		s.record(inbound, good, 0, 1)
+		inbound.OrgDomain = "unknown.example"
+		s.record(inbound, compauth.Verdict{Result: compauth.Pass, Reason: 701}, 0, 1)
+		s.flush()
+		if n := s.count("SELECT COUNT(*) FROM assay_pair WHERE kind = 3"); n != 0 {
+			t.Errorf("an outbound message left %d pairs", n)
+		}
+		for _, tt := range []struct {
+			rcpt []string
+			org  string
+			want bool
+		}{
+			{[]string{"ann@example.org"}, "example.com", true},
+			{[]string{"ANN@example.ORG"}, "example.co.uk", true},
+			{[]string{"ann@example.org"}, "mail.example.com", false},
+			{[]string{"ann@example.org"}, "partner.example", false},
+			{[]string{"bob@example.org"}, "partner.example", true},
+			{[]string{"bob@example.org", "cid@example.org"}, "partner.example", true},
+			{[]string{"bob@example.org", "ann@example.org"}, "partner.example", false},
+			{[]string{"bob@example.org", ""}, "partner.example", false},
+			{[]string{"bob@example.org"}, "unknown.example", false},
+			{[]string{"bob@example.org"}, "", false},
+			{nil, "partner.example", false},
+		} {
+			if got := s.InContact(t.Context(), tt.rcpt, tt.org); got != tt.want {
+				t.Errorf("%s and %s: %v", tt.rcpt, tt.org, got)
+			}
+		}
+		s.clock.add(89 * day)
+		if !s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
+			t.Error("forgotten within the retention")
+		}
+		s.clock.add(day)
+		if s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
+			t.Error("remembered after the retention")
+		}
+	})
+}
+
+func TestSightings(t *testing.T) {
+	one := Sighting{Domain: "example.com", Infrastructure: "192.0.2.0/24", Internal: true, Reason: 601, Result: compauth.Fail,
+		Implicit: 103, ImplicitResult: compauth.Pass, Policy: "none", Entry: "allow", Action: "accept"}
+	two := one
+	two.Domain, two.Internal, two.Reason = "a'\x00\"\xff;--\u00fc", false, 1
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database)
+		see := func(v Sighting, at time.Time) {
+			v.Count, v.LastSeen = 7, at.Add(time.Hour) // of no meaning here
+			s.Record(Message{Time: at, Verdict: failed, Sighting: &v})
+		}
+		see(one, noon.Add(-2*day))
+		see(one, noon.Add(-2*day+time.Hour))
+		s.flush()
+		see(one, noon.Add(-2*day-time.Hour))
+		see(one, noon)
+		see(two, noon.Add(-time.Minute))
+		s.flush()
+		seen := func(v Sighting, n int, last time.Time) Sighting {
+			v.Count, v.LastSeen = n, last
+			return v
+		}
+		two.Domain = "a'\";--\u00fc"
+		for _, tt := range []struct {
+			since time.Time
+			want  []Sighting
+		}{
+			{noon.Add(-7 * day), []Sighting{seen(one, 4, noon), seen(two, 1, noon.Add(-time.Minute))}},
+			{noon.Add(-2 * day), []Sighting{seen(one, 4, noon), seen(two, 1, noon.Add(-time.Minute))}},
+			{noon.Add(-day), []Sighting{seen(one, 1, noon), seen(two, 1, noon.Add(-time.Minute))}},
+			{noon.Add(-time.Second), []Sighting{seen(one, 1, noon)}},
+			{noon.Add(time.Second), nil},
+		} {
+			got, err := s.Sightings(t.Context(), tt.since)
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("since %s: %v, %+v\nwant %+v", tt.since, err, got, tt.want)
+			}
+		}
+	})
+}
+
+func TestLastUsed(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database)
+		for _, use := range []struct {
+			entry string
+			at    time.Time
+		}{
+			{"allow a.example b.example external", noon},
+			{"allow a.example b.example external", noon.Add(-time.Hour)},
+			{"block * 192.0.2.0/24 external # \u00fc", noon.Add(-day)},
+			{strings.Repeat("x", maxEntry), noon},
+			{strings.Repeat("y", maxEntry+1), noon},
+		} {
+			s.Record(Message{Time: use.at, Verdict: failed, Entry: use.entry})
+			s.flush()
+		}
+		got, err := s.LastUsed(t.Context())
+		want := map[string]time.Time{
+			"allow a.example b.example external":     noon,
+			"block * 192.0.2.0/24 external # \u00fc": noon.Add(-day),
+			strings.Repeat("x", maxEntry):            noon,
+		}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, %v", err, got)
+		}
+	})
+}
+
+// TestPrivacy looks for the local parts in all that is stored.
+func TestPrivacy(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database)
+		p := Pair{OrgDomain: "example.com", PTR: "sender.example", From: "secretjoe@example.com", Rcpt: []string{"secretann@example.org"}}
+		s.record(p, good, 0, 1)
+		s.Record(Message{Pair: p, Outbound: true})
+		s.flush()
+		for _, text := range []string{"infra FROM assay_pair", "org FROM assay_pair", "parties FROM assay_contact"} {
+			column, from, _ := strings.Cut(text, " FROM ")
+			if n := s.count(fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s LIKE '%%secret%%' OR %[2]s LIKE '%%@%%'", from, column)); n != 0 {
+				t.Errorf("%s: %d local parts", text, n)
+			}
+			if s.count("SELECT COUNT(*) FROM "+from) == 0 {
+				t.Errorf("%s: nothing was stored", from)
+			}
+		}
+		if s.source.config == nil {
+			for _, suffix := range []string{"", "-wal"} {
+				b, err := os.ReadFile(s.source.path + suffix)
+				if err != nil || len(b) == 0 {
+					t.Fatalf("%v, %d bytes", err, len(b))
+				}
+				if strings.Contains(string(b), "secret") {
+					t.Errorf("a local part in %s", suffix)
+				}
+			}
+		}
+	})
+}
+
+func TestFileModes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b", "c?d#e%20", "history.db")
+	s := openTest(t, "sqlite:"+path)
+	s.record(fromPTR(), good, 0, 1)
+	s.flush()
+	for name, want := range map[string]fs.FileMode{
+		path: 0o600, path + "-wal": 0o600, filepath.Dir(path): fs.ModeDir | 0o700, filepath.Dir(filepath.Dir(path)): fs.ModeDir | 0o700,
+	} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, want %s", name, info, want)
+		}
+	}
+}
+
+func TestNothing(t *testing.T) {
+	none, err := Open(Options{})
+	if none != nil || err != nil {
+		t.Fatalf("%v, %v", none, err)
+	}
+	for _, s := range []*Store{none, {}} {
+		s.Record(Message{Pair: fromPTR(), Verdict: good})
+		if r := s.Qualifies(t.Context(), fromPTR()); r != 0 {
+			t.Errorf("reason %s", r)
+		}
+		if s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
+			t.Error("in contact")
+		}
+		list, err := s.Sightings(t.Context(), time.Time{})
+		used, err2 := s.LastUsed(t.Context())
+		if err := errors.Join(err, err2, s.Close(t.Context())); err != nil || len(list)+len(used) != 0 {
+			t.Errorf("%v, %v, %v", err, list, used)
+		}
+	}
+}
+
+// TestClosed shows that a closed store can still be called.
+func TestClosed(t *testing.T) {
+	database := newSQLite(t)
+	s := openTest(t, database)
+	s.recordGood(fromPTR())
+	s.close()
+	s.close()
+	s.Record(Message{Pair: fromPTR(), Verdict: good})
+	s.want(fromPTR(), 0)
+	if _, err := s.Sightings(t.Context(), noon); err == nil {
+		t.Error("a closed store has sightings")
+	}
+	again := openTest(t, database)
+	again.want(fromPTR(), 701)
+	if n := again.count("SELECT SUM(good) FROM assay_pair"); n != 6 {
+		t.Errorf("%d messages were kept", n)
+	}
+}
+
+// TestCloseInTime closes a store that does not get done: the context decides.
+func TestCloseInTime(t *testing.T) {
+	s := newStore(Options{}, standard(), database{path: "/"}) // never started
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// TestWait asks where nobody answers.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(Options{}, standard(), database{path: "/"}) // never started
+		s.link.Store(&link{})
+		for _, ask := range []func(context.Context) bool{
+			func(ctx context.Context) bool { return s.Qualifies(ctx, fromPTR()) != 0 },
+			func(ctx context.Context) bool {
+				return s.Qualifies(ctx, Pair{From: "joe@example.com", Rcpt: []string{"a@example.org", "b@example.org"}}) != 0
+			},
+			func(ctx context.Context) bool { return s.InContact(ctx, []string{"ann@example.org"}, "example.com") },
+		} {
+			began := time.Now()
+			if ask(t.Context()) {
+				t.Error("an answer from nowhere")
+			}
+			if took := time.Since(began); took != 20*time.Millisecond {
+				t.Errorf("waited %s", took)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			if ask(ctx); time.Since(began) != 21*time.Millisecond {
+				t.Error("waited beyond the context")
+			}
+			cancel()
+		}
+	})
+}
+
+// TestQueue asks more than the readers can take: one flight a question, and no more than fit.
+func TestQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(Options{}, standard(), database{path: "/"})
+		s.link.Store(&link{})
+		for i := range 2 * maxQueue {
+			for range 2 {
+				s.Qualifies(t.Context(), Pair{OrgDomain: "example.com", PTR: fmt.Sprintf("sender%d.example", i)})
+			}
+		}
+		if len(s.flights) != maxQueue || len(s.queue) != maxQueue {
+			t.Errorf("%d flights, %d questions", len(s.flights), len(s.queue))
+		}
+	})
+}
+
+// TestAnswers has answers kept for a minute, yes and no.
+func TestAnswers(t *testing.T) {
+	s := openTest(t, newSQLite(t), func(_ *Options, t *tuning) { t.ttl = time.Minute })
+	s.want(fromPTR(), 0)
+	s.recordGood(fromPTR())
+	s.flush()
+	s.clock.add(59 * time.Second)
+	s.want(fromPTR(), 0)
+	s.clock.add(time.Second)
+	s.want(fromPTR(), 701)
+	if _, err := s.link.Load().db.ExecContext(t.Context(), "DELETE FROM assay_pair"); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.add(59 * time.Second)
+	s.want(fromPTR(), 701)
+	s.clock.add(time.Second)
+	s.want(fromPTR(), 0)
+}
+
+// TestPanic has a clock that panics.
+func TestPanic(t *testing.T) {
+	var broken bool
+	s := newStore(Options{}, tuning{keys: 9, memory: 9, now: func() time.Time {
+		if broken {
+			panic("no time")
+		}
+		return noon
+	}}, database{path: "/"})
+	broken = true
+	s.Record(Message{Pair: fromPTR(), Verdict: good})
+	if err := s.step(); err == nil {
+		t.Error("no error")
+	}
+	broken = false
+	s.Record(Message{Pair: fromPTR(), Verdict: good})
+	if n := s.pending.size(); n != 1 {
+		t.Errorf("%d records", n)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database, func(o *Options, t *tuning) { o.RetentionDays, t.deleted = 40, 100 })
+		for _, ago := range []time.Duration{39, 40} {
+			at := noon.Add(-ago * day)
+			for i := range 150 { // more than a statement deletes
+				p := Pair{OrgDomain: fmt.Sprintf("example%d.com", i), PTR: "sender.example", From: "joe@example.com",
+					Rcpt: []string{fmt.Sprintf("ann%d%d@example.org", ago, i)}}
+				s.Record(Message{Pair: p, Time: at, Verdict: good, Entry: fmt.Sprint("entry", ago, i),
+					Sighting: &Sighting{Domain: p.OrgDomain}})
+			}
+		}
+		s.flush() // prunes nothing: a look at the size was taken when the store was opened
+		tables := map[string]int{"assay_pair": 600, "assay_contact": 300, "assay_sighting": 300, "assay_use": 300}
+		for table, n := range tables {
+			if got := s.count("SELECT COUNT(*) FROM " + table); got != n {
+				t.Errorf("%s: %d rows, want %d", table, got, n)
+			}
+		}
+		s.clock.add(time.Hour)
+		s.flush()
+		for table, n := range tables {
+			if got := s.count("SELECT COUNT(*) FROM " + table); got != n/2 {
+				t.Errorf("%s: %d rows are left, want %d", table, got, n/2)
+			}
+			if oldest := s.count("SELECT MIN(day) FROM " + table); int64(oldest) != dayOf(noon)-39 {
+				t.Errorf("%s: the oldest is of day %d", table, oldest)
+			}
+		}
+	})
+}
+
+func TestSizeBound(t *testing.T) {
+	const most = 150
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database, func(_ *Options, t *tuning) { t.rows, t.deleted = most, 40 })
+		for ago := range 3 {
+			for i := range 100 {
+				s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", i), PTR: "sender.example"}, other, ago, 1)
+			}
+		}
+		s.clock.add(time.Minute) // of those that prune, one goes first in a minute
+		s.flush()
+		if n := s.count("SELECT COUNT(*) FROM assay_pair"); n != most {
+			t.Errorf("%d rows, want %d", n, most)
+		}
+		for ago, want := range []int{100, 50, 0} {
+			if n := s.count(fmt.Sprintf("SELECT COUNT(*) FROM assay_pair WHERE day = %d", dayOf(noon)-int64(ago))); n != want {
+				t.Errorf("%d days ago: %d rows, want %d", ago, n, want)
+			}
+		}
+	})
+}
+
+func TestDays(t *testing.T) {
+	for seconds, want := range map[int64]int64{0: 0, 86399: 0, 86400: 1, -1: -1, -86400: -1, -86401: -2, math.MaxInt64: math.MaxInt64 / 86400} {
+		if got := dayOf(time.Unix(seconds, 0)); got != want {
+			t.Errorf("%d: %d, want %d", seconds, got, want)
+		}
+	}
+}
