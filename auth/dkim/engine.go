@@ -163,12 +163,15 @@ func (e *ownEngine) finish() {
 	}
 }
 
-// verify compares in the order of RFC 6376 section 6.1.3.
+// verify compares in the order of RFC 6376 section 6.1.3. The signature is verified even where
+// the body hash has ended that: whether the body is all that changed matters to others.
 func (c *check) verify(body [sha256.Size]byte) *verdict {
-	switch {
+	signed := Verify(c.public, c.digest, c.sig.signed)
+	switch o := &c.sig.outcome; {
 	case !bytes.Equal(body[:], c.sig.bodyHash):
+		o.BodyOnly = signed && !o.Testing && len(c.sig.bodyHash) == len(body)
 		return fail(badBodyHash)
-	case !Verify(c.public, c.digest, c.sig.signed):
+	case !signed:
 		return fail("signature did not verify")
 	}
 	return pass("signature was verified")

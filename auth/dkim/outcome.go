@@ -28,6 +28,7 @@ type Outcome struct {
 	KeyBits          int    // size of the key; 0 when it was not read
 	Signature        string // b= without white space
 	Testing          bool   // the key record says t=y (RFC 6376 section 3.6.1)
+	BodyOnly         bool   // of a fail: the signature verifies but for the body hash; never with Testing or EngineGoMsgauth
 	Reason           string // a few words that may stand in a comment: "signature was verified"; never a sender's text
 	Err              error  // explains temperror, permerror and neutral only
 }

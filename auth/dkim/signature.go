@@ -33,16 +33,22 @@ type signature struct {
 	outcome Outcome
 }
 
-// A reader holds what the tags of one field are judged by.
-type reader struct {
-	tags     TagList
+// tagLimits are what the tags of every signature are judged by.
+type tagLimits struct {
 	now      time.Time
+	grace    time.Duration // after x=
 	maxNames int
+}
+
+// A reader is the tags of one field, and what they are judged by.
+type reader struct {
+	tags TagList
+	tagLimits
 }
 
 // readSignature reads the field h[index]. The signature is never nil; its
 // outcome is filled as far as the field is well-formed.
-func readSignature(f message.Field, index int, now time.Time, maxNames int) (*signature, *verdict) {
+func readSignature(f message.Field, index int, limits tagLimits) (*signature, *verdict) {
 	s := &signature{field: f, index: index}
 	if len(f.Raw) > maxSignatureField {
 		return s, policy("signature field too large")
@@ -52,7 +58,7 @@ func readSignature(f message.Field, index int, now time.Time, maxNames int) (*si
 		return s, &verdict{Neutral, "malformed signature", err}
 	}
 	s.tags = tags
-	return s, s.read(&reader{tags, now, maxNames})
+	return s, s.read(&reader{tags, limits})
 }
 
 // read takes all tags, also past a bad one: the outcome is to say as much as
@@ -247,7 +253,7 @@ func readTimes(r *reader) *verdict {
 		return neutral("signature expires before it begins")
 	case t.After(r.now.Add(MaxClockSkew)):
 		return policy("signature from the future")
-	case !x.IsZero() && r.now.After(x):
+	case !x.IsZero() && r.now.After(x.Add(r.grace)):
 		return policy("signature expired")
 	}
 	return nil

@@ -25,7 +25,9 @@
 //     or after white space.
 //   - Policy: more folds or blank lines than the limits that the library needs.
 //   - A bare LF in the body is taken for CRLF.
-//   - x= is compared with the system clock as well as with Verifier.Now.
+//   - x= is compared with the system clock as well as with Verifier.Now, and without
+//     Verifier.Grace.
+//   - Outcome.BodyOnly is never true: the library stops at the body hash.
 package dkim
 
 import (
@@ -74,6 +76,14 @@ type Verifier struct {
 	// MaxHeaderBytes bounds the size of the fields that one signature covers,
 	// in bytes. Zero or less means DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
+
+	// Grace is how long after x= a signature is still taken. Zero or less: not at all.
+	Grace time.Duration
+
+	// Only says, by their fields, which signatures are to be verified; the others get the
+	// result policy, nothing is looked up for them, and they don't count for MaxSignatures.
+	// It is called in Begin. Nil means all.
+	Only func(message.Field) bool
 
 	// Engine verifies the signatures. The zero value is the one of this package.
 	Engine Engine
@@ -127,16 +137,16 @@ func (v *Verifier) BeginWith(ctx context.Context, bodies *BodyHashes, h message.
 
 // read makes a check for each signature and returns those that may be verified.
 func (v *Verifier) read(n *Verification, h message.Header) (open []*check) {
-	now := time.Now
-	if v.Now != nil {
-		now = v.Now
-	}
+	limits := v.tagLimits()
 	for i, f := range h {
 		if !isNamed(f, lowerFieldName) {
 			continue
 		}
 		c := &check{}
-		c.sig, c.final = readSignature(f, i, now(), cmp.Or(max(v.MaxNames, 0), DefaultMaxNames))
+		c.sig, c.final = readSignature(f, i, limits)
+		if c.final == nil && v.Only != nil && !v.Only(f) {
+			c.final = policy("signature not asked for")
+		}
 		n.checks = append(n.checks, c)
 		if c.final == nil {
 			open = append(open, c)
@@ -178,6 +188,14 @@ func rank(s *signature, authors []string) int {
 		}
 	}
 	return 1
+}
+
+func (v *Verifier) tagLimits() tagLimits {
+	now := time.Now
+	if v.Now != nil {
+		now = v.Now
+	}
+	return tagLimits{now(), max(v.Grace, 0), cmp.Or(max(v.MaxNames, 0), DefaultMaxNames)}
 }
 
 func (v *Verifier) keyLimits() KeyLimits {
