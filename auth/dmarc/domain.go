@@ -51,9 +51,9 @@ func childOf(domain, parent string) string {
 	return domain[strings.LastIndexByte(domain[:above], '.')+1:]
 }
 
-// registrable is the registrable domain by the Public Suffix List; a public
-// suffix is its own.
-func registrable(domain string) string {
+// Registrable is the registrable domain of a domain, lower case and A-labels, by the
+// Public Suffix List; a public suffix is its own.
+func Registrable(domain string) string {
 	if d, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
 		return d
 	}

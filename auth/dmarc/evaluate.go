@@ -43,7 +43,7 @@ type Evaluator struct {
 }
 
 // An Evaluation is the evaluation of one message. Its methods are safe for concurrent use.
-// Evaluate and OrgDomain panic with what the Resolver panicked with in a goroutine of the
+// They panic with what the Resolver panicked with in a goroutine of the
 // Evaluation.
 type Evaluation struct {
 	lookups *lookups
@@ -89,14 +89,14 @@ func (e *Evaluator) Begin(ctx context.Context, authors, identifiers []string) *E
 	orgs := map[string]bool{}
 	for _, name := range authors {
 		if domain, ok := normalize(name); ok {
-			orgs[registrable(domain)] = true
+			orgs[Registrable(domain)] = true
 			v.beginAuthor(domain)
 		}
 	}
 	begun := 0
 	for _, name := range identifiers {
 		domain, ok := normalize(name)
-		if ok && orgs[registrable(domain)] && begun < MaxIdentifiers {
+		if ok && orgs[Registrable(domain)] && begun < MaxIdentifiers {
 			begun++
 			v.lookups.beginWalk(domain)
 		}
@@ -183,6 +183,22 @@ func (v *Evaluation) Related(author, domain string) bool {
 	}
 	related, _ := v.lookups.related(v.lookups.walk(a), d)
 	return related == yes
+}
+
+// SameOrg tells whether two domains, neither of which need be an author's, certainly have one
+// Organizational Domain. Both tree walks are under way at once. Two domains that the Public Suffix
+// List does not see in one organization are not in one, and cost no question.
+func (v *Evaluation) SameOrg(a, b string) bool {
+	x, ok := normalize(a)
+	y, ok2 := normalize(b)
+	switch {
+	case !ok || !ok2 || Registrable(x) != Registrable(y):
+		return false
+	case x == y:
+		return true
+	}
+	v.lookups.beginWalk(y)
+	return sameOrg(v.lookups.walk(x), v.lookups.walk(y)) == yes
 }
 
 // Cancel stops what is under way and waits until nothing of the Evaluation is running. Idempotent.

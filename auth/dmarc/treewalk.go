@@ -103,7 +103,7 @@ func (w *walk) selectOrg() (org string, psl bool) {
 		}
 	}
 	if org == "" {
-		return registrable(w.domain), true
+		return Registrable(w.domain), true
 	}
 	return org, false
 }

@@ -1,5 +1,7 @@
 // Package iprev looks up the names of a client address and confirms them: the
-// iprev method of RFC 8601 (sections 2.7.3 and 3).
+// iprev method of RFC 8601 (sections 2.7.3 and 3). It also finds the hosts of a domain that
+// may be near the client, for composite authentication. All functions are safe for
+// concurrent use. They panic with what the Resolver panicked with.
 //
 // Divergences from the RFC:
 //   - Each name is looked up in the family of the client's address only: the other
@@ -74,7 +76,7 @@ func Lookup(ctx context.Context, r dns.Resolver, ip netip.Addr) Outcome {
 
 // confirm finds out which names have the address.
 func (o *Outcome) confirm(ctx context.Context, r dns.Resolver) {
-	answers := resolveAll(ctx, r, o.Names, o.family())
+	answers := resolveAll(ctx, r, o.Names, family(o.IP))
 	var failure error
 	for i, name := range o.Names {
 		switch a := &answers[i]; {
@@ -94,9 +96,9 @@ func (o *Outcome) confirm(ctx context.Context, r dns.Resolver) {
 	}
 }
 
-// family is the type of the records that can hold the address.
-func (o *Outcome) family() dns.Type {
-	if o.IP.Is4() {
+// family is the type of the records that can hold an address.
+func family(ip netip.Addr) dns.Type {
+	if ip.Is4() {
 		return dns.TypeA
 	}
 	return dns.TypeAAAA
