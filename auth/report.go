@@ -10,6 +10,8 @@ import (
 	"assay/auth/iprev"
 	"assay/auth/message"
 	"assay/auth/spf"
+	"assay/compauth"
+	"assay/compauth/spoof"
 )
 
 // An Envelope is what SMTP said about one message.
@@ -41,8 +43,10 @@ const (
 
 // A Report is everything that is known about one message.
 type Report struct {
-	Envelope Envelope
-	Exempt   Exemption // not "": no method was evaluated
+	Envelope Envelope   // behind an internal relay IP and Helo are those of the host there
+	Exempt   Exemption  // not "": no method was evaluated
+	Relay    netip.Addr // the internal relay that brought the message; the zero Addr when none did
+	Lost     bool       // the host behind the Relay is not known: Envelope.IP is the zero Addr
 
 	Authors  message.Authors
 	SPF      spf.Outcome
@@ -58,6 +62,19 @@ type Report struct {
 	SealerUnknown bool
 	SealErr       error // why no ARC set was added, though one was to be
 	IPRev         iprev.Outcome
+
+	// HintsUnknown tells that no hint authenticates a From domain, and that DNS kept an answer back
+	// that could have been one. A message that would be rejected is then asked for again.
+	HintsUnknown bool
+
+	// The composite verdict. Entry is the entry of the spoofed-senders list that
+	// matches the author and the Infrastructure; nil for none. Of several authors, of the one
+	// that Verdict is about.
+	Evidence       compauth.Evidence
+	Verdict        compauth.Verdict
+	Entry          *spoof.Entry
+	entries        []*spoof.Entry // of Evidence.Authors; nil for none
+	Infrastructure string         // what sent the message: a verified DKIM domain, a PTR organization or a network; "" when nothing is known
 
 	Forged      int    // how many fields are removed because they claim to be ours, or for RemoveAll
 	Edits       []Edit // to be applied in this order; none when too many were forged

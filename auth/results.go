@@ -11,22 +11,49 @@ import (
 	"assay/auth/dmarc"
 	"assay/auth/iprev"
 	"assay/auth/spf"
+	"assay/compauth"
 )
 
 // results says in the RFC's style what was found, in the order of the design:
-// spf, dkim, dmarc, arc, iprev.
+// spf, dkim, dmarc, arc, iprev, compauth. Of a message that was not evaluated it tells why.
 func (st Stamp) results(r *Report) authres.Results {
 	results := authres.Results{AuthServID: st.AuthServID}
 	if r.Exempt == SMTPAuth {
 		results.Results = []authres.Result{{Method: "auth", Value: "pass"}}
 	}
-	if r.Exempt != "" {
-		return results
+	if r.Exempt == "" {
+		results.Results = append(results.Results, st.spfResults(r)...)
+		results.Results = append(results.Results, dkimResults(r.DKIM)...)
+		results.Results = append(results.Results, dmarcResult(r), st.arcResult(r), st.iprevResult(r.IPRev))
 	}
-	results.Results = append(results.Results, st.spfResults(r)...)
-	results.Results = append(results.Results, dkimResults(r.DKIM)...)
-	results.Results = append(results.Results, dmarcResult(r), st.arcResult(r), st.iprevResult(r.IPRev))
+	verdict := compauthResult(r)
+	if from := r.verdictDomain(); from != "" {
+		verdict.Properties = []authres.Property{property("header", "from", from)}
+	}
+	results.Results = append(results.Results, verdict)
 	return results
+}
+
+// compauthResult is the composite verdict. It tells where a failure has no consequence
+// because the spoofed-senders list allows it.
+func compauthResult(r *Report) authres.Result {
+	result := authres.Result{Method: "compauth", Value: string(r.Verdict.Result), Reason: r.Verdict.Reason.String()}
+	if r.Entry != nil && !r.Entry.Block && r.Verdict.Result == compauth.Fail && r.Disposition.Action == Accept {
+		result.Comment = "spoof allowed by policy"
+	}
+	return result
+}
+
+// verdictDomain is the From domain that the composite verdict is about; "" when there are
+// several, or none is certain.
+func (r *Report) verdictDomain() string {
+	switch i := r.Verdict.Author; {
+	case i >= 0 && i < len(r.Evidence.Authors):
+		return r.Evidence.Authors[i].Domain
+	case len(r.Authors.List) == 1 && r.Authors.Err == nil:
+		return r.Authors.List[0].Domain
+	}
+	return ""
 }
 
 func property(ptype, name, value string) authres.Property {
@@ -212,25 +239,27 @@ func (st Stamp) iprevResult(o iprev.Outcome) authres.Result {
 	return result
 }
 
-// microsoft says the same in the dialect of Microsoft 365: fewer properties, and the action.
+// microsoft says the same in the dialect of Microsoft 365: fewer methods and properties, and
+// the action.
 func (st Stamp) microsoft(r *Report) authres.Results {
-	if r.Exempt != "" {
-		return authres.Results{Results: []authres.Result{microsoftDMARC(r)}}
+	var results authres.Results
+	if r.Exempt == "" {
+		results.Results = append(st.spfResults(r), microsoftDKIM(r.DKIM)...)
 	}
-	results := authres.Results{Results: st.spfResults(r)}
-	for _, result := range dkimResults(r.DKIM) {
+	results.Results = append(results.Results, microsoftDMARC(r), compauthResult(r))
+	return results
+}
+
+func microsoftDKIM(outcomes []dkim.Outcome) []authres.Result {
+	results := dkimResults(outcomes)
+	for i := range results {
 		domain := "none"
-		for _, p := range result.Properties {
+		for _, p := range results[i].Properties {
 			if p.Name == "d" {
 				domain = p.Value
 			}
 		}
-		result.Properties = []authres.Property{property("header", "d", domain)}
-		results.Results = append(results.Results, result)
-	}
-	results.Results = append(results.Results, microsoftDMARC(r))
-	if r.ARC.Result != arc.None {
-		results.Results = append(results.Results, authres.Result{Method: "arc", Value: string(r.ARC.Result), Comment: r.ARC.Comment(r.Override)})
+		results[i].Properties = []authres.Property{property("header", "d", domain)}
 	}
 	return results
 }
@@ -252,8 +281,8 @@ func microsoftDMARC(r *Report) authres.Result {
 	return result
 }
 
-// microsoftAction is what is done about the DMARC result: oreject is a reject
-// that the sender asks for and that is not carried out.
+// microsoftAction is what is done about the DMARC result: oreject is a reject that the
+// sender asks for and that is not carried out, although nothing else authenticates the message.
 func microsoftAction(r *Report) string {
 	switch o := r.DMARC; {
 	case o.Result == dmarc.TempError || o.Result == dmarc.PermError:
@@ -262,7 +291,7 @@ func microsoftAction(r *Report) string {
 		return "none"
 	case r.Disposition.Action == Reject || r.Disposition.Action == Quarantine:
 		return r.Disposition.Action.String()
-	case o.Policy == dmarc.PolicyReject:
+	case o.Policy == dmarc.PolicyReject && r.Verdict.Result == compauth.Fail:
 		return "oreject"
 	}
 	return "none"

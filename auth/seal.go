@@ -62,7 +62,7 @@ func (st Stamp) merged(h message.Header) []authres.Result {
 	return results
 }
 
-// evaluated tells whether a method is one that this package evaluates, or will be.
+// evaluated tells whether a method is one that this package evaluates.
 func evaluated(method string) bool {
 	switch method {
 	case "spf", "dkim", "dmarc", "arc", "iprev", "auth", "compauth":

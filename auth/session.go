@@ -24,11 +24,12 @@ type Session struct {
 	hits   int
 	ip     netip.Addr
 	exempt bool
+	relay  bool // the client is an internal relay: who is behind it, the header tells
 
-	iprev *task[iprev.Outcome]
-	helo  *task[*spf.Outcome] // nil when the HELO name is not checked on its own
-	spf   *task[spf.Outcome]  // of the message under way; nil before MAIL FROM
-	check *Check              // of the message under way; nil before the end of its header
+	iprev *task[iprev.Outcome] // nil for a relay until the header of a message is known
+	helo  *task[*spf.Outcome]  // nil when the HELO name is not checked on its own; for a relay as iprev
+	spf   *task[spf.Outcome]   // of the message under way; nil before MAIL FROM
+	check *Check               // of the message under way; nil before the end of its header
 }
 
 // Connect begins the lookups that need only the client's address: its PTR names.
@@ -36,22 +37,35 @@ type Session struct {
 func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: &dns.Counting{Resolver: v.Resolver, InFlight: make(chan struct{}, maxInFlight)}}
-	if s.exempt = v.trusts(s.ip); !s.exempt {
-		s.iprev = startIn(s, func(ctx context.Context) iprev.Outcome {
-			return iprev.Lookup(ctx, s.dns, s.ip)
-		})
+	s.relay = contains(v.Relays, s.ip)
+	s.exempt = !s.relay && contains(v.Trusted, s.ip)
+	if !s.relay && !s.exempt {
+		s.startIPRev(s.ip)
 	}
 	return s
 }
 
+func (s *Session) startIPRev(ip netip.Addr) {
+	s.iprev = startIn(s, func(ctx context.Context) iprev.Outcome {
+		return iprev.Lookup(ctx, s.dns, ip)
+	})
+}
+
 // Helo begins the lookups that need the HELO name; it may be called again.
 func (s *Session) Helo(name string) {
-	s.helo.stop()
-	s.helo = nil
-	if s.exempt || !s.v.SPFHelo || name == "" {
+	if s.exempt || s.relay {
 		return
 	}
-	query := spf.Query{IP: s.ip, Helo: name}
+	s.helo.stop()
+	s.helo = nil
+	s.startHelo(s.ip, name)
+}
+
+func (s *Session) startHelo(ip netip.Addr, name string) {
+	if !s.v.SPFHelo || name == "" {
+		return
+	}
+	query := spf.Query{IP: ip, Helo: name}
 	s.helo = startIn(s, func(ctx context.Context) *spf.Outcome {
 		outcome := s.spfChecker().CheckHelo(ctx, query)
 		return &outcome
@@ -62,16 +76,26 @@ func (s *Session) Helo(name string) {
 // AuthType and AuthUser among it. An unfinished check of an earlier message is canceled.
 func (s *Session) MailFrom(env Envelope) {
 	s.endMessage()
-	if s.exemption(env) == "" {
+	if s.exemption(env) == "" && !s.relay {
 		s.startSPF(env)
 	}
 }
 
 func (s *Session) startSPF(env Envelope) {
-	query := spf.Query{IP: s.ip, Helo: env.Helo, MailFrom: env.MailFrom}
+	query := spf.Query{IP: env.IP.Unmap(), Helo: env.Helo, MailFrom: env.MailFrom}
 	s.spf = startIn(s, func(ctx context.Context) spf.Outcome {
 		return s.spfChecker().CheckHost(ctx, query)
 	})
+}
+
+// startBehind begins what other messages begin before: the lookups about the host behind an
+// internal relay, which differs from message to message.
+func (s *Session) startBehind(env Envelope) {
+	s.endClient() // of a message before, when no MAIL FROM came between
+	ip := env.IP.Unmap()
+	s.startIPRev(ip)
+	s.startHelo(ip, env.Helo)
+	s.startSPF(env)
 }
 
 // Close stops what is still going on and waits for it. Idempotent.
@@ -87,8 +111,18 @@ func (s *Session) endMessage() {
 	if s.check != nil {
 		s.check.Cancel()
 	}
+	s.endClient()
+}
+
+// endClient stops the lookups about the client that are not the next message's as well.
+func (s *Session) endClient() {
 	s.spf.stop()
 	s.spf = nil
+	if s.relay {
+		s.iprev.stop()
+		s.helo.stop()
+		s.iprev, s.helo = nil, nil
+	}
 }
 
 // startIn starts a task that ends with the session and after the message timeout.

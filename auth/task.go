@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"slices"
+	"sync"
 
 	"assay/auth/dns"
 )
@@ -47,4 +49,50 @@ func (t *task[T]) stop() {
 		t.cancel()
 		<-t.done
 	}
+}
+
+// await is wait that gives up when ctx is done; not ok then.
+func (t *task[T]) await(ctx context.Context) (value T, ok bool) {
+	select {
+	case <-t.done:
+		return t.wait(), true
+	case <-ctx.Done():
+		return value, false
+	}
+}
+
+// inParallel does all the work at once and waits for it. A panic is raised again when all has ended.
+func inParallel(work ...func()) {
+	panics := make([]*dns.Panic, len(work))
+	var running sync.WaitGroup
+	for i, f := range work {
+		running.Go(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					panics[i] = dns.Recovered(v)
+				}
+			}()
+			f()
+		})
+	}
+	running.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
+}
+
+// anyOf tells whether f is true for one of the first n indexes. It asks all at once.
+func anyOf(n int, f func(i int) bool) bool {
+	if n == 1 {
+		return f(0)
+	}
+	found := make([]bool, n)
+	work := make([]func(), n)
+	for i := range n {
+		work[i] = func() { found[i] = f(i) }
+	}
+	inParallel(work...)
+	return slices.Contains(found, true)
 }

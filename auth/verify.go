@@ -5,7 +5,9 @@
 // called as soon as the MTA has told what it needs; each begins the lookups
 // that have become possible, and only Finish waits for them.
 //
-// Divergences from the RFC: none of its own.
+// Divergences from the RFC: the organization of a client's PTR name, by which the history and the
+// spoofed-senders list know it, is its registrable domain by the Public Suffix List. No tree walk
+// (RFC 9989 section 4.10.2) is made for it, which would cost questions for every message.
 package auth
 
 import (
@@ -20,6 +22,8 @@ import (
 	"assay/auth/dns"
 	"assay/auth/message"
 	"assay/auth/spf"
+	"assay/compauth/history"
+	"assay/compauth/spoof"
 )
 
 // MaxAuthors bounds the author domains that are evaluated for one message
@@ -40,14 +44,31 @@ type Verifier struct {
 
 	SPFHelo bool           // check the HELO name on its own as well
 	Trusted []netip.Prefix // our own hosts and users: not evaluated, only stamped
-	Timeout time.Duration  // how long lookups may take from when their input is known
+
+	// Relays are our own hops in front, also where they are in Trusted: the client is the host
+	// behind them. Every one of them must write a Received field with the address of the host
+	// that the message came from, above all that came with it; several, as for a content filter
+	// on the relay, are well, if the addresses in them are of Relays or loopback ones. Where
+	// a relay writes none, a stranger's field is taken for the relay's own.
+	Relays []netip.Prefix
+
+	Accepted []string // our own domains, lower case, A-labels: names below them as well
+
+	Implicit       bool           // a hint may be enough for a pass (package compauth)
+	SharedMX       []string       // more domains whose MX hosts serve many From domains, lower case
+	Spoofed        *spoof.List    // who may, and may not, be spoofed by whom; nil: no entries
+	History        *history.Store // what was seen before; nil: nothing
+	OverrideReject bool           // history may override a published p=reject
+	Remember       bool           // what is seen goes into History
+
+	Timeout time.Duration // how long lookups may take from when their input is known
 	Stamp   Stamp
 	Policy  Policy
 }
 
-// trusts tells whether the client is one of our own.
-func (v *Verifier) trusts(ip netip.Addr) bool {
-	for _, p := range v.Trusted {
+// contains tells whether an address is in one of the networks.
+func contains(networks []netip.Prefix, ip netip.Addr) bool {
+	for _, p := range networks {
 		if p.Contains(ip.WithZone("")) {
 			return true
 		}
@@ -79,6 +100,8 @@ type Check struct {
 	dkim   *dkim.Verification
 	arc    *arc.Validation
 	dmarc  *dmarc.Evaluation
+	bounce *bounce       // nil also of a message that is no bounce
+	early  *task[*hints] // nil also when what the body holds may make it needless
 }
 
 // Begin starts the check of a message whose header is complete. env.IP, env.Helo, env.MailFrom
@@ -87,6 +110,9 @@ func (s *Session) Begin(env Envelope, h message.Header) *Check {
 	ctx, cancel := context.WithTimeout(s.ctx, s.v.Timeout)
 	c := &Check{s: s, cancel: cancel, header: h, began: time.Now()}
 	c.report = Report{Envelope: env, Exempt: s.exemption(env), Authors: message.AuthorsOf(h)}
+	if s.relay && c.report.Exempt == "" {
+		c.report.behindRelay(s.v, h)
+	}
 	if s.check = c; c.report.Exempt == "" {
 		c.evaluate(ctx)
 	}
@@ -96,7 +122,10 @@ func (s *Session) Begin(env Envelope, h message.Header) *Check {
 // evaluate starts DKIM, ARC and DMARC: keys, policies and Organizational Domains are
 // asked for all at once.
 func (c *Check) evaluate(ctx context.Context) {
-	if c.s.spf == nil { // no MailFrom came before, or it was for an exempt message
+	switch {
+	case c.s.relay:
+		c.s.startBehind(c.report.Envelope)
+	case c.s.spf == nil: // no MailFrom came before, or it was for an exempt message
 		c.s.startSPF(c.report.Envelope)
 	}
 	authors, v := c.authorDomains(), c.s.v
@@ -113,14 +142,22 @@ func (c *Check) evaluate(ctx context.Context) {
 	validator.Resolver = c.s.dns
 	c.arc = validator.Begin(ctx, c.header, c.bodies)
 
-	evaluator := v.DMARC
-	evaluator.Resolver = c.s.dns
+	c.bounce = beginBounce(ctx, c.report.Envelope, c.header, v.Accepted, verifier)
+
 	identifiers := c.dkim.Domains()
 	if domain := spfDomain(c.report.Envelope); domain != "" {
 		identifiers = append(identifiers, domain)
 	}
 	identifiers = append(identifiers, c.arc.Claimed(v.Sealers)...)
-	c.dmarc = evaluator.Begin(ctx, authors, identifiers)
+	c.dmarc = c.evaluator().Begin(ctx, authors, identifiers)
+	c.lookEarly(ctx)
+}
+
+// evaluator evaluates DMARC with the lookups of this session.
+func (c *Check) evaluator() *dmarc.Evaluator {
+	evaluator := c.s.v.DMARC
+	evaluator.Resolver = c.s.dns
+	return &evaluator
 }
 
 // spfDomain is the domain that SPF authenticates, when it does.
@@ -143,7 +180,7 @@ func (c *Check) authorDomains() []string {
 
 // WantsBody is false when nothing depends on the rest of the body: the caller may skip it.
 func (c *Check) WantsBody() bool {
-	return !c.ended && c.bodies != nil && (c.s.v.Sealer != nil || c.dkim.WantsBody() || c.arc.WantsBody())
+	return !c.ended && c.bodies != nil && (c.s.v.Sealer != nil || c.dkim.WantsBody() || c.arc.WantsBody() || c.bounce.wantsBody())
 }
 
 // Write takes the next piece of the body, CRLF line ends, dots not stuffed.
@@ -152,6 +189,7 @@ func (c *Check) Write(p []byte) (int, error) {
 	if c.WantsBody() {
 		_, _ = c.bodies.Write(p) // never fails, nor does the next
 		_, _ = c.dkim.Write(p)
+		c.bounce.write(p)
 	}
 	return len(p), nil
 }
@@ -160,10 +198,11 @@ func (c *Check) Write(p []byte) (int, error) {
 // It panics with what a method's code panicked with; then nothing is running any more either.
 func (c *Check) Finish() *Report {
 	defer c.Cancel()
-	r := &c.report
+	r, deadline := &c.report, time.Now().Add(c.s.v.Timeout)
 	if r.Exempt == "" {
 		c.gather()
 	}
+	c.judge(deadline)
 	stamp := c.s.v.Stamp
 	deletions := stamp.deletions(c.header)
 	r.Forged = len(deletions)
@@ -172,6 +211,7 @@ func (c *Check) Finish() *Report {
 		r.Edits = stamp.edits(r, deletions)
 		c.seal()
 	}
+	c.remember()
 	r.Duration = time.Since(c.began)
 	r.Queries, r.Hits = c.s.count()
 	return r
@@ -207,7 +247,7 @@ func (c *Check) gather() {
 // strictest policy goes for them.
 func unreadable(a message.Authors) *dmarc.Outcome {
 	switch {
-	case len(a.List) > MaxAuthors:
+	case tooMany(a):
 		return &dmarc.Outcome{Result: dmarc.PermError, Policy: dmarc.PolicyReject, Err: errTooManyAuthors}
 	case a.Err != nil:
 		return &dmarc.Outcome{Result: dmarc.PermError, Err: a.Err}
@@ -225,6 +265,7 @@ func (c *Check) Cancel() {
 	c.ended = true
 	c.s.check = nil
 	c.cancel()
+	c.early.stop()
 	if c.dkim != nil {
 		c.dkim.Cancel()
 	}
@@ -234,4 +275,5 @@ func (c *Check) Cancel() {
 	if c.dmarc != nil {
 		c.dmarc.Cancel()
 	}
+	c.bounce.cancel()
 }

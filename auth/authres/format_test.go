@@ -170,6 +170,8 @@ func TestFormatParts(t *testing.T) {
 		{"nothing, microsoft", Results{AuthServID: "mx"}, Microsoft, "none"},
 		{"method version", with(func(r *Result) { r.Version = "2" }), RFC8601, "mx; spf/2=pass"},
 		{"upper case", with(func(r *Result) { r.Method, r.Value = "SPF", "Pass" }), RFC8601, "mx; spf=pass"},
+		{"the list of spoofed senders", Results{AuthServID: "mx", Results: []Result{{Method: "compauth", Value: "fail", Reason: "001", Comment: "spoof allowed by policy",
+			Properties: []Property{header("from", "a.example")}}}}, RFC8601, "mx; compauth=fail reason=001 (spoof allowed by policy) header.from=a.example"},
 		{"reason", with(func(r *Result) { r.Reason, r.Comment = "a b", "c" }), RFC8601, `mx; spf=pass reason="a b" (c)`},
 		{"reason like an address", with(func(r *Result) { r.Reason = "a@b.example" }), RFC8601, `mx; spf=pass reason="a@b.example"`},
 		{"comment", with(func(r *Result) { r.Comment = " a\t(b);\r\n c\\ \x01" }), RFC8601, `mx; spf=pass (a \(b\), c\\)`},

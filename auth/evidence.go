@@ -1,0 +1,76 @@
+package auth
+
+import (
+	"slices"
+	"time"
+
+	"assay/auth/message"
+	"assay/auth/spf"
+	"assay/compauth"
+)
+
+// judge gathers the evidence for the composite verdict and evaluates it. What it still asks is
+// answered by the deadline.
+func (c *Check) judge(deadline time.Time) {
+	r, v := &c.report, c.s.v
+	r.Evidence = compauth.Evidence{
+		SMTPAuth:       r.Exempt == SMTPAuth,
+		TrustedNetwork: r.Exempt == TrustedNetwork,
+		LostClient:     r.Lost,
+		TooMany:        tooMany(r.Authors),
+		Unreadable:     r.Authors.Err != nil && !tooMany(r.Authors), // more than can be read are too many
+		ViaRelay:       r.Relay.IsValid(),
+		Implicit:       v.Implicit,
+		OverrideReject: v.OverrideReject,
+	}
+	if r.Exempt == "" {
+		c.weigh(deadline)
+	}
+	r.Verdict = compauth.Evaluate(&r.Evidence)
+	if i := r.Verdict.Author; i >= 0 {
+		r.Entry = r.entries[i]
+	}
+}
+
+func tooMany(a message.Authors) bool { return len(a.List) > MaxAuthors }
+
+// weigh adds what is known about the From domains, and asks for more where a rule could need it.
+func (c *Check) weigh(deadline time.Time) {
+	r, e := &c.report, &c.report.Evidence
+	for i := range c.authorDomains() {
+		e.Authors = append(e.Authors, c.s.v.author(r, i))
+		r.entries = append(r.entries, c.s.v.entry(r, i))
+		e.Authors[i].Blocked = r.entries[i] != nil && r.entries[i].Block
+	}
+	r.Infrastructure = r.infrastructure()
+	if r.Lost || e.Unreadable || e.TooMany { // what is found would change nothing
+		return
+	}
+	e.OwnBounce = c.bounce != nil && c.bounce.ours()
+	c.lookFurther(deadline)
+}
+
+// author is what is known about a From domain when the methods have their results, without
+// asking for more.
+func (v *Verifier) author(r *Report, i int) compauth.Author {
+	domain := r.Authors.List[i].Domain
+	a := compauth.Author{Domain: domain, DMARC: r.Authored[i], Accepted: v.accepts(domain), Vouched: r.Override.ODA}
+	for _, name := range r.IPRev.Confirmed {
+		a.PTRWithin = a.PTRWithin || message.IsWithin(name, domain)
+	}
+	return a
+}
+
+// accepts tells whether a domain is, or is below, one of our own.
+func (v *Verifier) accepts(domain string) bool { return withinAny(domain, v.Accepted) }
+
+// withinAny tells whether a domain is, or is below, one of the parents.
+func withinAny(domain string, parents []string) bool {
+	return slices.ContainsFunc(parents, func(parent string) bool { return message.IsWithin(domain, parent) })
+}
+
+// failsSPF tells whether the domain of MAIL FROM, which one of the From domain's organization
+// would be, forbids the client to send for it.
+func failsSPF(o *spf.Outcome, related func(domain string) bool) bool {
+	return o.Result == spf.Fail && o.Identity == spf.MailFrom && related(o.Domain)
+}

@@ -1,0 +1,252 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"assay/arc"
+	"assay/auth/dkim"
+	"assay/auth/dmarc"
+	"assay/auth/iprev"
+	"assay/auth/spf"
+	"assay/compauth"
+)
+
+// maxPairs bounds the pairs of an MX host and a PTR name whose Organizational Domains are compared
+// for one From domain: each may cost two tree walks.
+const maxPairs = 10
+
+// hints is what DNS knows of a From domain beyond the results of the methods.
+type hints struct {
+	ptrOrg, ptrUnconfirmed, mx, neighbour bool
+
+	unknown bool // none of it is true as far as is known, and DNS kept an answer back
+}
+
+// A search looks for more evidence about the From domains of one message.
+type search struct {
+	c    *Check
+	ctx  context.Context
+	r    *Report           // what the methods found
+	orgs *dmarc.Evaluation // of the message
+}
+
+// wantsHints tells whether anybody has a use for what only the implicit rules need: they
+// themselves, or the history, which is to show what they would give.
+func (v *Verifier) wantsHints() bool { return v.Implicit || v.Remember }
+
+// lookFurther asks for what a rule could need, about all From domains at once.
+func (c *Check) lookFurther(deadline time.Time) {
+	var undecided []int
+	for i := range c.report.Evidence.Authors {
+		if _, ok := undecidedReason(&c.report.Evidence, i); ok {
+			undecided = append(undecided, i)
+		}
+	}
+	if len(undecided) == 0 || !c.s.v.wantsHints() && c.bounce == nil {
+		return
+	}
+	ctx, cancel := context.WithDeadline(c.s.ctx, deadline)
+	defer cancel()
+	s := &search{c: c, ctx: ctx, r: &c.report, orgs: c.dmarc}
+	if time.Since(c.began) >= c.s.v.Timeout { // the body took longer than the lookups of its beginning may
+		s.orgs = c.evaluator().Begin(ctx, nil, nil)
+		defer s.orgs.Cancel()
+	}
+	unknown := make([]bool, len(c.report.Evidence.Authors))
+	work := make([]func(), 0, len(undecided))
+	for _, i := range undecided {
+		work = append(work, func() { unknown[i] = s.author(i) })
+	}
+	inParallel(work...)
+	c.report.HintsUnknown = c.s.v.Implicit && slices.Contains(unknown, true)
+}
+
+// undecidedReason is the reason of the verdict on a From domain as if the implicit rules
+// were allowed; ok when a rule that needs more evidence stands above the one that decides.
+func undecidedReason(e *compauth.Evidence, i int) (reason compauth.Reason, ok bool) {
+	supposed := *e
+	supposed.Implicit = true
+	verdict := compauth.EvaluateAuthor(&supposed, i)
+	switch verdict.Reason {
+	case 2, 100, 109, 111, 112, 130, 502, 501:
+		return verdict.Reason, false
+	}
+	return verdict.Reason, true
+}
+
+// author looks for more about one From domain. Unknown tells that it found no hint, and DNS
+// kept an answer back.
+func (s *search) author(i int) (unknown bool) {
+	e, v := &s.r.Evidence, s.c.s.v
+	a := &e.Authors[i]
+	if s.c.bounce != nil && v.History.InContact(s.ctx, s.r.Envelope.Rcpt, a.DMARC.OrgDomain) {
+		a.ContactBounce = true
+		return false
+	}
+	if !v.wantsHints() {
+		return false
+	}
+	related := s.relatedTo(a.Domain)
+	a.BodyOnly = e.ViaRelay && bodyOnly(s.r.DKIM, related)
+	a.SPFFail = failsSPF(&s.r.SPF, related)
+	switch reason, _ := undecidedReason(e, i); reason {
+	case 0, 10:
+		if a.DMARC.Policy == dmarc.PolicyQuarantine || e.OverrideReject {
+			a.History = v.History.Qualifies(s.ctx, s.r.pair(i, related))
+		}
+	case 1, 601:
+		if !a.SPFFail {
+			return s.all(i)
+		}
+	}
+	return false
+}
+
+func (s *search) relatedTo(author string) func(domain string) bool {
+	return func(domain string) bool { return s.orgs.Related(author, domain) }
+}
+
+// bodyOnly tells whether a signature of a related domain fails by nothing but its body hash.
+func bodyOnly(outcomes []dkim.Outcome, related func(domain string) bool) bool {
+	return slices.ContainsFunc(outcomes, func(o dkim.Outcome) bool { return o.BodyOnly && !o.Testing && related(o.Domain) })
+}
+
+// all asks DNS and the history at once for everything that rules 21 to 25 know.
+func (s *search) all(i int) (unknown bool) {
+	a := &s.r.Evidence.Authors[i]
+	var h hints
+	inParallel(
+		func() { h = s.hints(a.Domain) },
+		func() { a.History = s.c.s.v.History.Qualifies(s.ctx, s.r.pair(i, s.relatedTo(a.Domain))) },
+	)
+	a.PTROrg, a.PTRUnconfirmed, a.MX, a.Neighbour = h.ptrOrg, h.ptrUnconfirmed, h.mx, h.neighbour
+	return h.unknown && a.History == 0
+}
+
+// hints are those that began with the header, if they did.
+func (s *search) hints(author string) hints {
+	if h := s.c.early; h != nil {
+		if found := h.wait(); found != nil {
+			return *found
+		}
+	}
+	return s.lookUp(author)
+}
+
+// lookUp asks DNS for all hints at once.
+func (s *search) lookUp(author string) hints {
+	var h hints
+	var own, mx error
+	var near bool
+	confirmed, related := s.r.IPRev.Confirmed, s.relatedTo(author)
+	others := slices.DeleteFunc(slices.Clone(s.r.IPRev.Names), func(name string) bool { return slices.Contains(confirmed, name) })
+	inParallel(
+		func() { h.ptrOrg = anyOf(len(confirmed), func(i int) bool { return related(confirmed[i]) }) },
+		func() { h.ptrUnconfirmed = anyOf(len(others), func(i int) bool { return related(others[i]) }) },
+		func() { near, own = s.neighbours(author) },
+		func() { h.mx, h.neighbour, mx = s.mailHosts(author) },
+	)
+	h.neighbour = h.neighbour || near
+	found := h.ptrOrg || h.ptrUnconfirmed || h.mx || h.neighbour
+	h.unknown = !found && (own != nil || mx != nil || s.r.IPRev.Result == iprev.TempError)
+	return h
+}
+
+// neighbours tells whether one of the hosts is in the client's network.
+func (s *search) neighbours(hosts ...string) (bool, error) {
+	return iprev.AnyWithin(s.ctx, s.c.s.dns, hosts, iprev.Network(s.r.Envelope.IP))
+}
+
+// mailHosts compares the MX hosts of a From domain with the client: mx is rule 23, near 25a.
+func (s *search) mailHosts(author string) (mx, near bool, err error) {
+	if !s.r.Envelope.IP.IsValid() {
+		return false, false, nil
+	}
+	hosts, err := iprev.MailHosts(s.ctx, s.c.s.dns, author)
+	if err != nil {
+		return false, false, err
+	}
+	names := s.r.IPRev.Confirmed
+	if slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(names, host) }) {
+		return true, false, nil
+	}
+	hosts = slices.DeleteFunc(hosts, func(host string) bool { return host == author }) // others ask for it
+	pairs := s.pairs(hosts, names)
+	inParallel(
+		func() {
+			mx = anyOf(len(pairs), func(i int) bool { return s.orgs.SameOrg(pairs[i].host, pairs[i].name) })
+		},
+		func() { near, err = s.neighbours(hosts...) },
+	)
+	return mx, near, err
+}
+
+// A mailPair is an MX host and a PTR name that may be of one organization.
+type mailPair struct{ host, name string }
+
+// pairs leaves out the hosts of organizations that take mail for many domains.
+func (s *search) pairs(hosts, names []string) []mailPair {
+	var pairs []mailPair
+	for _, host := range hosts {
+		if iprev.SharedMX(host) || withinAny(host, s.c.s.v.SharedMX) {
+			continue
+		}
+		for _, name := range names {
+			if dmarc.Registrable(host) == dmarc.Registrable(name) && len(pairs) < maxPairs {
+				pairs = append(pairs, mailPair{host, name})
+			}
+		}
+	}
+	return pairs
+}
+
+// lookEarly starts the search for hints while the body comes, when it is certain that only SPF
+// could still authenticate the author: there is one, no signature may be aligned, no sealer may vouch.
+func (c *Check) lookEarly(ctx context.Context) {
+	v, r := c.s.v, c.report // as it is now: what the methods find is not written to the copy
+	if !v.wantsHints() || len(r.Authors.List) != 1 || r.Authors.Err != nil || r.Lost || c.bounce != nil {
+		return
+	}
+	if v.Sealers.Len() > 0 && c.header.Count(arc.Seal) > 0 {
+		return
+	}
+	for _, domain := range c.dkim.Domains() {
+		if dmarc.Registrable(domain) == dmarc.Registrable(r.Authors.List[0].Domain) {
+			return
+		}
+		r.DKIM = append(r.DKIM, dkim.Outcome{Result: dkim.Pass, Domain: domain}) // it may: the sender may be blocked for it
+	}
+	mailFrom, names := c.s.spf, c.s.iprev
+	c.early = start(ctx, func(ctx context.Context) *hints {
+		s := &search{c: c, ctx: ctx, r: &r, orgs: c.dmarc}
+		return s.early(mailFrom, names)
+	})
+}
+
+// early waits for SPF and the PTR names and looks further if a rule could need it. It is nil when
+// none does, or the time is over.
+func (s *search) early(mailFrom *task[spf.Outcome], names *task[iprev.Outcome]) *hints {
+	var ok, ok2 bool
+	s.r.SPF, ok = mailFrom.await(s.ctx)
+	s.r.IPRev, ok2 = names.await(s.ctx)
+	if !ok || !ok2 {
+		return nil
+	}
+	v, domain := s.c.s.v, s.r.Authors.List[0].Domain
+	s.r.Authored = []dmarc.Outcome{s.orgs.Evaluate(domain, s.r.SPF, nil)}
+	a := v.author(s.r, 0)
+	entry := v.entry(s.r, 0)
+	a.Blocked = entry != nil && entry.Block
+	s.r.Evidence = compauth.Evidence{Authors: []compauth.Author{a}}
+	reason, _ := undecidedReason(&s.r.Evidence, 0)
+	if reason != 1 && reason != 601 || failsSPF(&s.r.SPF, s.relatedTo(domain)) {
+		return nil
+	}
+	h := s.lookUp(domain)
+	if s.ctx.Err() != nil {
+		return nil
+	}
+	return &h
+}

@@ -1,0 +1,92 @@
+package auth
+
+import (
+	"slices"
+	"time"
+
+	"golang.org/x/net/publicsuffix"
+
+	"assay/auth/dkim"
+	"assay/auth/iprev"
+	"assay/auth/message"
+	"assay/compauth/history"
+	"assay/compauth/spoof"
+)
+
+// verified lists the domains whose signatures pass, in the order of the header and without
+// repetition. A key in testing says nothing (RFC 6376 section 3.6.1).
+func verified(outcomes []dkim.Outcome) []string {
+	var domains []string
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Result == dkim.Pass && !o.Testing && !slices.Contains(domains, o.Domain) {
+			domains = append(domains, o.Domain)
+		}
+	}
+	return domains
+}
+
+// infrastructure names what sent the message: the first verified DKIM domain, of those in an
+// author's organization if there are any; else the PTR organization; else the network.
+func (r *Report) infrastructure() string {
+	domains := verified(r.DKIM)
+	for _, domain := range domains {
+		for i := range r.Authored {
+			if org := r.Authored[i].OrgDomain; org != "" && message.IsWithin(domain, org) {
+				return domain
+			}
+		}
+	}
+	if len(domains) > 0 {
+		return domains[0]
+	}
+	if org := ptrOrg(r.IPRev); org != "" {
+		return org
+	}
+	if network := iprev.Network(r.Envelope.IP); network.IsValid() {
+		return network.String()
+	}
+	return ""
+}
+
+// ptrOrg is the registrable domain of the client's confirmed PTR name; "" when there is none. Of
+// several it is the first of the alphabet: DNS may turn them round.
+func ptrOrg(o iprev.Outcome) string {
+	first := ""
+	for _, name := range o.Confirmed {
+		if org, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil && (first == "" || org < first) {
+			first = org
+		}
+	}
+	return first
+}
+
+// entry is the entry of the spoofed-senders list for a From domain; nil for none.
+func (v *Verifier) entry(r *Report, i int) *spoof.Entry {
+	if v.Spoofed == nil {
+		return nil
+	}
+	author := r.Authors.List[i]
+	entry, ok := v.Spoofed.Match(spoof.Sender{
+		Address:  author.Address,
+		Domain:   author.Domain,
+		Internal: v.accepts(author.Domain),
+		Names:    append(verified(r.DKIM), r.IPRev.Confirmed...),
+		IP:       r.Envelope.IP,
+	}, time.Now())
+	if !ok {
+		return nil
+	}
+	return &entry
+}
+
+// pair is what the history knows a From domain and its senders by.
+func (r *Report) pair(i int, related func(domain string) bool) history.Pair {
+	return history.Pair{
+		OrgDomain: r.Authored[i].OrgDomain,
+		PTR:       ptrOrg(r.IPRev),
+		DKIM:      slices.DeleteFunc(verified(r.DKIM), related),
+		Network:   iprev.Network(r.Envelope.IP),
+		From:      r.Authors.List[i].Address,
+		Rcpt:      r.Envelope.Rcpt,
+	}
+}

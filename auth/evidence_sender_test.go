@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"assay/auth/dkim"
+	"assay/auth/dmarc"
+	"assay/auth/iprev"
+	"assay/auth/message"
+)
+
+func passing(domains ...string) []dkim.Outcome {
+	var outcomes []dkim.Outcome
+	for _, domain := range domains {
+		outcomes = append(outcomes, dkim.Outcome{Result: dkim.Pass, Domain: domain})
+	}
+	return outcomes
+}
+
+func TestInfrastructure(t *testing.T) {
+	client := Envelope{IP: netip.MustParseAddr("198.51.100.7")}
+	authored := []dmarc.Outcome{{OrgDomain: "example.org"}}
+	named := iprev.Outcome{Confirmed: []string{"b.z.example.net", "a.esp.co.uk"}, Names: []string{"mail.example.org"}}
+	test := passing("test.example")
+	test[0].Testing = true
+	for name, test := range map[string]struct {
+		r    Report
+		want string
+	}{
+		"nothing":                       {Report{}, ""},
+		"the network":                   {Report{Envelope: client}, "198.51.100.0/24"},
+		"of IPv6":                       {Report{Envelope: Envelope{IP: netip.MustParseAddr("2001:db8::1:2")}}, "2001:db8::/64"},
+		"the first PTR organization":    {Report{Envelope: client, IPRev: named}, "esp.co.uk"},
+		"a public suffix is none":       {Report{Envelope: client, IPRev: iprev.Outcome{Confirmed: []string{"co.uk"}}}, "198.51.100.0/24"},
+		"not confirmed":                 {Report{Envelope: client, IPRev: iprev.Outcome{Names: []string{"a.example"}}}, "198.51.100.0/24"},
+		"a signature":                   {Report{Envelope: client, IPRev: named, DKIM: passing("a.example", "b.example")}, "a.example"},
+		"the author's signature":        {Report{DKIM: passing("esp.example", "news.example.org"), Authored: authored}, "news.example.org"},
+		"no author, no organization":    {Report{DKIM: passing("esp.example"), Authored: []dmarc.Outcome{{}}}, "esp.example"},
+		"a name that ends alike":        {Report{DKIM: passing("esp.example", "myexample.org"), Authored: authored}, "esp.example"},
+		"a key in testing":              {Report{Envelope: client, DKIM: test}, "198.51.100.0/24"},
+		"a signature that fails":        {Report{Envelope: client, DKIM: []dkim.Outcome{{Result: dkim.Fail, Domain: "a.example"}}}, "198.51.100.0/24"},
+		"a signature, client unknown":   {Report{DKIM: passing("a.example")}, "a.example"},
+		"two by one domain":             {Report{DKIM: passing("a.example", "a.example")}, "a.example"},
+		"a mapped address is IPv4":      {Report{Envelope: Envelope{IP: netip.MustParseAddr("::ffff:198.51.100.7")}}, "198.51.100.0/24"},
+		"of several authors, any one's": {Report{DKIM: passing("esp.example", "x.example.org"), Authored: append([]dmarc.Outcome{{OrgDomain: "other.example"}}, authored...)}, "x.example.org"},
+	} {
+		if got := test.r.infrastructure(); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestPair(t *testing.T) {
+	r := Report{
+		Envelope: strangerEnvelope,
+		Authors:  message.AuthorsOf(fromJoe),
+		Authored: []dmarc.Outcome{{OrgDomain: "example.org"}},
+		DKIM:     passing("esp.example", "example.org", "esp.example", "other.example"),
+		IPRev:    iprev.Outcome{Confirmed: []string{"out.esp.example"}},
+	}
+	got := fmt.Sprint(r.pair(0, func(domain string) bool { return domain == "example.org" }))
+	want := "{example.org esp.example [esp.example other.example] 198.51.100.0/24 joe@example.org [ann@example.test]}"
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
