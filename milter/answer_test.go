@@ -3,6 +3,7 @@ package milter
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ import (
 	"assay/auth/iprev"
 	"assay/auth/message"
 	"assay/auth/spf"
+	"assay/compauth"
+	"assay/compauth/spoof"
 )
 
 func TestReply(t *testing.T) {
@@ -176,6 +179,7 @@ func TestLogLine(t *testing.T) {
 		ARC:         arc.Outcome{Result: arc.Fail, Reason: "no seal", Err: errors.New("arc: no key"), Sets: []arc.Set{{Seal: arc.Signature{Domain: "list.example"}}}},
 		Override:    arc.Override{ODA: true},
 		IPRev:       iprev.Outcome{Result: iprev.TempError},
+		Verdict:     compauth.Verdict{Result: compauth.Fail, Reason: 2},
 		Exempt:      auth.SMTPAuth,
 		Forged:      2,
 		Disposition: rejection,
@@ -187,9 +191,42 @@ func TestLogLine(t *testing.T) {
 	m.hello()
 	m.message("QID", "a@example.com")
 	want := `level=INFO msg=message queue_id=QID client=192.0.2.1 helo=mail.example.com mail_from=a@example.com from=a.example,b.example ` +
-		`spf=pass dkim=pass,fail dmarc=fail arc=fail iprev=temperror exempt="SMTP AUTH" oda=1 sealer=list.example arc_reason="no seal" removed=2 error="arc: no key" text=no disposition=reject duration=1.5ms dns_queries=7 dns_hits=9`
+		`spf=pass dkim=pass,fail dmarc=fail arc=fail iprev=temperror compauth=fail reason=002 exempt="SMTP AUTH" oda=1 sealer=list.example arc_reason="no seal" removed=2 error="arc: no key" text=no disposition=reject duration=1.5ms dns_queries=7 dns_hits=9`
 	if text := d.log.String(); !strings.Contains(text, want) {
 		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
+// Behind an internal relay the line is about the client there; what is known of what sent the message
+// is in it.
+func TestLogLineBehindRelay(t *testing.T) {
+	entry, err := spoof.ParseEntry("allow a.example esp.example external expires=2099-01-01 # why")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{report: auth.Report{
+		Envelope:       auth.Envelope{IP: netip.MustParseAddr("198.51.100.7"), Helo: "client.example"},
+		Relay:          netip.MustParseAddr("192.0.2.1"),
+		Verdict:        compauth.Verdict{Result: compauth.Fail, Reason: 1},
+		Infrastructure: "esp.example",
+		Entry:          &entry,
+	}}
+	d := start(t, f)
+	m := connected(t, d.addr, offeredActions, offeredProtocol)
+	m.hello()
+	m.message("QID", "a@example.com")
+	f.report.Lost, f.report.Entry, f.report.Infrastructure = true, nil, ""
+	f.report.Envelope.IP, f.report.Envelope.Helo = netip.Addr{}, ""
+	m.message("QID2", "a@example.com")
+	for _, want := range []string{
+		`queue_id=QID client=198.51.100.7 helo=client.example mail_from=a@example.com `,
+		`compauth=fail reason=001 relay=192.0.2.1 infrastructure=esp.example entry="allow a.example esp.example external" disposition=`,
+		`queue_id=QID2 client="" helo="" mail_from=a@example.com `,
+		`compauth=fail reason=001 relay=192.0.2.1 disposition=`,
+	} {
+		if text := d.log.String(); !strings.Contains(text, want) {
+			t.Errorf("got  %s\nwant %s", text, want)
+		}
 	}
 }
 

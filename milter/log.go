@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -19,29 +20,45 @@ const maxLogged = 255
 func clip(text string) string { return text[:min(len(text), maxLogged)] }
 
 // envelopeAttrs begins every line about a message.
-func (s *session) envelopeAttrs() []slog.Attr {
-	client := ""
-	if s.env.IP.IsValid() {
-		client = s.env.IP.String()
-	}
+func envelopeAttrs(env auth.Envelope) []slog.Attr {
 	return []slog.Attr{
-		slog.String("queue_id", clip(s.env.QueueID)),
-		slog.String("client", client),
-		slog.String("helo", clip(s.env.Helo)),
-		slog.String("mail_from", clip(s.env.MailFrom)),
+		slog.String("queue_id", clip(env.QueueID)),
+		slog.String("client", address(env.IP)),
+		slog.String("helo", clip(env.Helo)),
+		slog.String("mail_from", clip(env.MailFrom)),
 	}
+}
+
+func address(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
+}
+
+// reported is the envelope as the verifier found it: the client is the host behind an internal
+// relay. The queue id may have come after the check began.
+func (s *session) reported(r *auth.Report) auth.Envelope {
+	env := s.env
+	if r.Relay.IsValid() {
+		env.IP, env.Helo = r.Envelope.IP, r.Envelope.Helo
+	}
+	return env
 }
 
 // logReport writes the line of a message that was checked.
 func (s *session) logReport(r *auth.Report) {
-	attrs := append(s.envelopeAttrs(),
+	attrs := append(envelopeAttrs(s.reported(r)),
 		slog.String("from", authors(r)),
 		slog.String("spf", string(r.SPF.Result)),
 		slog.String("dkim", signatures(r)),
 		slog.String("dmarc", string(r.DMARC.Result)),
 		slog.String("arc", string(r.ARC.Result)),
 		slog.String("iprev", string(r.IPRev.Result)),
+		slog.String("compauth", string(r.Verdict.Result)),
+		slog.String("reason", r.Verdict.Reason.String()),
 	)
+	attrs = append(attrs, senderAttrs(r)...)
 	if r.Exempt != "" {
 		attrs = append(attrs, slog.String("exempt", string(r.Exempt)))
 	}
@@ -69,6 +86,20 @@ func (s *session) logReport(r *auth.Report) {
 	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
 }
 
+// senderAttrs says what sent the message, as far as there is something to say.
+func senderAttrs(r *auth.Report) (attrs []slog.Attr) {
+	if r.Relay.IsValid() {
+		attrs = append(attrs, slog.String("relay", r.Relay.String()))
+	}
+	if r.Infrastructure != "" {
+		attrs = append(attrs, slog.String("infrastructure", clip(r.Infrastructure)))
+	}
+	if r.Entry != nil {
+		attrs = append(attrs, slog.String("entry", clip(r.Entry.String())))
+	}
+	return attrs
+}
+
 // trouble is the first error behind the results: why one is temperror or permerror.
 func trouble(r *auth.Report) error {
 	errs := []error{r.DMARC.Err, r.SPF.Err}
@@ -85,7 +116,7 @@ func trouble(r *auth.Report) error {
 
 // logUnchecked writes the line of a message for which there is no report.
 func (s *session) logUnchecked(d auth.Disposition) {
-	attrs := append(s.envelopeAttrs(),
+	attrs := append(envelopeAttrs(s.env),
 		slog.String("disposition", d.Action.String()),
 		slog.String("text", d.Text),
 		slog.Duration("duration", time.Since(s.msg.began).Round(time.Microsecond)),
@@ -95,7 +126,7 @@ func (s *session) logUnchecked(d auth.Disposition) {
 
 // logAborted notes a message that the client did not finish.
 func (s *session) logAborted() {
-	s.server.Log.LogAttrs(context.Background(), slog.LevelDebug, "message aborted", s.envelopeAttrs()...)
+	s.server.Log.LogAttrs(context.Background(), slog.LevelDebug, "message aborted", envelopeAttrs(s.env)...)
 }
 
 // authors lists the author domains.
