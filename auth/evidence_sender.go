@@ -60,33 +60,47 @@ func ptrOrg(o iprev.Outcome) string {
 	return first
 }
 
-// entry is the entry of the spoofed-senders list for a From domain; nil for none.
+// entry is the entry of the spoofed-senders list for a From domain; nil for none. Of several
+// mailboxes one that is blocked is enough, and each has to be allowed: a mail program may show
+// any one of them.
 func (v *Verifier) entry(r *Report, i int) *spoof.Entry {
 	if v.Spoofed == nil {
 		return nil
 	}
 	author := r.Authors.List[i]
-	entry, ok := v.Spoofed.Match(spoof.Sender{
+	sender := spoof.Sender{
 		Address:  author.Address,
 		Domain:   author.Domain,
 		Internal: v.accepts(author.Domain),
 		Names:    append(verified(r.DKIM), r.IPRev.Confirmed...),
 		IP:       r.Envelope.IP,
-	}, time.Now())
-	if !ok {
-		return nil
 	}
-	return &entry
+	now := time.Now()
+	found, ok := v.Spoofed.Match(sender, now)
+	for _, sender.Address = range author.More {
+		entry, matches := v.Spoofed.Match(sender, now)
+		if ok = ok && matches; matches && entry.Block {
+			return &entry
+		}
+	}
+	if found.Block || ok {
+		return &found
+	}
+	return nil
 }
 
 // pair is what the history knows a From domain and its senders by.
 func (r *Report) pair(i int, related func(domain string) bool) history.Pair {
+	author := r.Authors.List[i]
+	if len(author.More) > 0 {
+		author.Address = "" // which of them is it?
+	}
 	return history.Pair{
 		OrgDomain: r.Authored[i].OrgDomain,
 		PTR:       ptrOrg(r.IPRev),
 		DKIM:      slices.DeleteFunc(verified(r.DKIM), related),
 		Network:   iprev.Network(r.Envelope.IP),
-		From:      r.Authors.List[i].Address,
+		From:      author.Address,
 		Rcpt:      r.Envelope.Rcpt,
 	}
 }

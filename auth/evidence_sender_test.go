@@ -9,6 +9,7 @@ import (
 	"assay/auth/dmarc"
 	"assay/auth/iprev"
 	"assay/auth/message"
+	"assay/compauth/spoof"
 )
 
 func passing(domains ...string) []dkim.Outcome {
@@ -64,5 +65,34 @@ func TestPair(t *testing.T) {
 	want := "{example.org esp.example [esp.example other.example] 198.51.100.0/24 joe@example.org [ann@example.test]}"
 	if got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestEntryOfMailboxes has several mailboxes of one From domain: a program may show any of them.
+func TestEntryOfMailboxes(t *testing.T) {
+	file, err := spoof.ParseFile("block ceo@example.org * external\nallow ann@example.org * external\nallow bob@example.org * external\n", "list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := Verifier{Spoofed: file.List()}
+	for from, want := range map[string]string{
+		"ann@example.org":                                   "allow",
+		"joe@example.org":                                   "",
+		"ann@example.org, bob@example.org":                  "allow",
+		"ann@example.org, joe@example.org":                  "",
+		"joe@example.org, ann@example.org":                  "",
+		"ann@example.org, bob@example.org, joe@example.org": "",
+		"ceo@example.org, ann@example.org":                  "block",
+		"ann@example.org, ceo@example.org":                  "block",
+		"joe@example.org, ann@example.org, ceo@example.org": "block",
+	} {
+		r := Report{Authors: message.AuthorsOf(message.Header{message.NewField("From", " "+from)})}
+		got := ""
+		if entry := v.entry(&r, 0); entry != nil {
+			got = entryWord(entry.Block)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", from, got, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -16,6 +17,9 @@ const (
 type Author struct {
 	Domain  string // lower case, A-labels, no final dot
 	Address string // the first mailbox with this domain, as local-part@domain; "" when only the domain is sure
+
+	// More are further mailboxes with this domain, each once: some mail programs show one of them only.
+	More []string
 }
 
 // Authors is what the From fields of a message say.
@@ -139,15 +143,38 @@ func newAuthor(domain, local string) Author {
 	return Author{Domain: domain, Address: local + "@" + domain}
 }
 
-// appendNew appends a unless its domain is there; not ok if there is no room.
+// appendNew appends a, or adds it to the author of the same domain; not ok if there is no room.
 func appendNew(list []Author, a Author) (_ []Author, ok bool) {
-	for _, other := range list {
-		if other.Domain == a.Domain {
-			return list, true
+	for i := range list {
+		if list[i].Domain == a.Domain {
+			return list, list[i].addAddress(a.Address) && list[i].addAddresses(a.More)
 		}
 	}
 	if len(list) == maxMailboxes {
 		return list, false
 	}
 	return append(list, a), true
+}
+
+// addAddress lists a mailbox, unless it is listed; false: there is no room for it.
+func (a *Author) addAddress(address string) bool {
+	switch {
+	case address == "" || address == a.Address || slices.Contains(a.More, address):
+	case a.Address == "":
+		a.Address = address
+	case len(a.More) == maxMailboxes:
+		return false
+	default:
+		a.More = append(a.More, address)
+	}
+	return true
+}
+
+func (a *Author) addAddresses(addresses []string) bool {
+	for _, address := range addresses {
+		if !a.addAddress(address) {
+			return false
+		}
+	}
+	return true
 }
