@@ -58,8 +58,9 @@ func newSealer(c *Config) (*arc.MessageSealer, error) {
 	return sealer, sealer.Check()
 }
 
-// newVerifier checks messages as the config says. Trusted are the sealers of the
-// config alone: whoever has read their file sets the field Sealers.
+// newVerifier checks messages as the config says. Trusted are the sealers of the config alone, and
+// nobody may be spoofed: whoever has read the files of both sets the fields Sealers and Spoofed.
+// There is no history.
 func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 	return &auth.Verifier{
 		Resolver: resolver,
@@ -67,9 +68,17 @@ func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 		DKIM:     dkim.Verifier{MaxSignatures: c.DKIM.MaxSignatures, MinRSABits: c.DKIM.MinRSABits, Engine: c.DKIM.Engine},
 		ARC:      arc.Validator{Keys: dkim.KeyLimits{MinRSABits: c.DKIM.MinRSABits, MaxRSABits: arcRSABits}},
 		Sealers:  arc.NewSealers(c.ARC.TrustedSealers...),
+
 		SPFHelo:  c.SPFHelo,
 		Trusted:  c.TrustedNetworks,
-		Timeout:  c.Milter.MessageTimeout,
+		Relays:   c.InternalRelays,
+		Accepted: c.AcceptedDomains,
+
+		Implicit:       c.Implicit,
+		SharedMX:       c.SharedMX,
+		OverrideReject: c.History.OverrideReject,
+
+		Timeout: c.Milter.MessageTimeout,
 		Stamp: auth.Stamp{
 			AuthServID:     c.AuthServID,
 			Styles:         c.HeaderStyles,
@@ -83,6 +92,8 @@ func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 		Policy: auth.Policy{
 			DMARCReject:     c.Policy.DMARCReject,
 			DMARCQuarantine: c.Policy.DMARCQuarantine,
+			CompauthFail:    c.Policy.CompauthFail,
+			SpoofBlock:      c.Policy.SpoofBlock,
 			DNSFailure:      c.Policy.DNSFailure,
 			RejectText:      c.Policy.RejectText,
 			Flag:            c.QuarantineHeader,

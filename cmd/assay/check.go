@@ -15,6 +15,7 @@ import (
 	"assay/auth/dmarc"
 	"assay/auth/dns"
 	"assay/auth/message"
+	"assay/compauth"
 )
 
 // maxHeader bounds the header of a message file, in bytes.
@@ -41,8 +42,10 @@ func checkCommand() *command {
 read from standard input. What is not given about the SMTP session is taken from the message: the client and
 its HELO from the topmost Received field, MAIL FROM from Return-Path. What was taken is printed.
 
-The exit code is 0 for pass and none, or when a trusted ARC sealer vouches for the author, 1 for fail, 75 when DNS did not answer, 64 for a wrong command line, 65 for
-a message or config that can't be read.`,
+The history of the daemon counts as it does there; nothing is added to it.
+
+The exit code tells the composite verdict: 0 for pass, softpass and none, 1 for fail; 75 when DNS did not answer, 64
+for a wrong command line, 65 for a message or config that can't be read.`,
 		examples: []example{
 			{"check message.eml", "a message saved from a mailbox"},
 			{"check --ip 192.0.2.1 --helo mail.example.org --mail-from joe@example.org message.eml", "with the session given"},
@@ -81,6 +84,10 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 	if err != nil {
 		return p.failConfig(err)
 	}
+	spoofed, err := loadSpoofed(config)
+	if err != nil {
+		return p.failConfig(err)
+	}
 	resolver, err := r.resolver(config)
 	if err != nil {
 		return p.fail(exitData, "%v", err)
@@ -103,15 +110,27 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 		return p.fail(exitUsage, "%v", err)
 	}
 	verifier := newVerifier(config, resolver)
-	verifier.Sealers = sealers
-	if verifier.Sealer, err = newSealer(config); err != nil {
-		notes = append(notes, note("seal", "", "left out: "+err.Error()))
-	}
+	verifier.Sealers, verifier.Spoofed = sealers, spoofed
+	notes = append(notes, p.equip(verifier, config)...)
+	defer func() { _ = verifier.History.Close(ctx) }() // nothing was written
 	report, err := checkMessage(ctx, verifier, env, header, body)
 	if err != nil {
 		return p.fail(exitData, "%s: %v", name, err)
 	}
 	return r.print(p, report, notes, verifier.Sealers)
+}
+
+// equip adds what the daemon has besides, as far as it can be had: the notes say what can't. A
+// history that was not begun knows nothing, and nothing is written into it.
+func (p *program) equip(v *auth.Verifier, config *Config) (notes []string) {
+	var err error
+	if v.Sealer, err = newSealer(config); err != nil {
+		notes = append(notes, note("seal", "", "left out: "+err.Error()))
+	}
+	if v.History, err = p.openHistory(config, true); err != nil {
+		notes = append(notes, note("history", "", "left out: "+err.Error()))
+	}
+	return notes
 }
 
 // resolver answers from the zone file, or asks the servers of the config.
@@ -182,13 +201,18 @@ func (r *checkRequest) print(p *program, report *auth.Report, notes []string, se
 	if code := p.print(text); code != exitOK {
 		return code
 	}
-	switch result := report.DMARC.Result; {
-	case report.Override.ODA:
-		return exitOK
-	case result == dmarc.Fail || result == dmarc.PermError:
-		return exitFail
-	case result == dmarc.TempError:
+	return exitCode(report)
+}
+
+// exitCode tells the result. DNS that did not answer comes first, unless a trusted sealer's
+// word makes DMARC irrelevant.
+func exitCode(report *auth.Report) int {
+	switch {
+	case report.Disposition.Action == auth.TempFail,
+		report.DMARC.Result == dmarc.TempError && !report.Override.ODA:
 		return exitTemporary
+	case report.Verdict.Result == compauth.Fail:
+		return exitFail
 	}
 	return exitOK
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"assay/auth"
@@ -64,18 +63,12 @@ func note(what, value, from string) string {
 	return fmt.Sprintf("%-10s %s (%s)", what, clean(cmp.Or(value, "-")), from)
 }
 
-// received matches what Postfix, Sendmail and Exim write of the client:
-// "from HELO (NAME [ADDRESS]) by".
-var received = regexp.MustCompile(`^\s*from\s+(\S+)\s+\([^()\[\]]*\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]`)
-
 // receivedFrom reads the client's address and HELO name from the topmost
 // Received field that tells them.
 func receivedFrom(h message.Header) (netip.Addr, string) {
 	for _, value := range h.Values("Received") {
-		if m := received.FindStringSubmatch(message.Unfold(value)); m != nil {
-			if ip, err := netip.ParseAddr(m[2]); err == nil {
-				return ip, m[1]
-			}
+		if r := message.ParseReceived(value); r.IP.IsValid() {
+			return r.IP, r.Helo
 		}
 	}
 	return netip.Addr{}, ""

@@ -21,6 +21,8 @@ type jsonReport struct {
 	Helo        string          `json:"helo"`
 	MailFrom    string          `json:"mail_from"`
 	Rcpt        []string        `json:"rcpt,omitempty"`
+	Relay       string          `json:"relay,omitempty"` // an internal one; client and helo are those behind it
+	Lost        bool            `json:"lost,omitempty"`  // the client behind it is not known
 	Exempt      string          `json:"exempt,omitempty"`
 	IPRev       *jsonIPRev      `json:"iprev,omitempty"`
 	SPF         *jsonSPF        `json:"spf,omitempty"`
@@ -28,6 +30,7 @@ type jsonReport struct {
 	DKIM        []jsonDKIM      `json:"dkim,omitempty"`
 	DMARC       []jsonDMARC     `json:"dmarc,omitempty"` // one per author domain
 	ARC         *jsonARC        `json:"arc,omitempty"`
+	Compauth    *jsonCompauth   `json:"compauth"`
 	Disposition jsonDisposition `json:"disposition"`
 	Removed     []jsonField     `json:"removed,omitempty"`
 	Stamped     []jsonField     `json:"stamped"` // from the top of the header
@@ -91,7 +94,10 @@ type jsonField struct {
 func reportJSON(r *auth.Report, sealers *arc.Sealers) string {
 	j := jsonReport{
 		Client: addr(r.Envelope.IP), Helo: r.Envelope.Helo, MailFrom: r.Envelope.MailFrom, Rcpt: r.Envelope.Rcpt,
+		Relay:       addr(r.Relay),
+		Lost:        r.Lost,
 		Exempt:      string(r.Exempt),
+		Compauth:    compauthJSON(r),
 		Disposition: jsonDisposition{r.Disposition.Action.String(), r.Disposition.Code, r.Disposition.Status, r.Disposition.Text},
 	}
 	if r.Exempt == "" {

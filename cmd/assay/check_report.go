@@ -18,12 +18,16 @@ func explainReport(r *auth.Report, notes []string, sealers *arc.Sealers) string 
 		fmt.Fprintf(&b, "%-10s %s\n", what, clean(fmt.Sprintf(format, args...)))
 	}
 	b.WriteString(strings.Join(notes, "\n") + "\n\n")
+	if r.Relay.IsValid() {
+		line("relay", "%s", explainRelay(r))
+	}
 	if r.Exempt != "" {
 		line("exempt", "%s: stamped only, nothing is checked", r.Exempt)
 	} else {
 		explainMethods(r, line)
 		explainARC(r, sealers, line)
 	}
+	explainCompauth(r, line)
 	if r.SealErr != nil {
 		line("seal", "none: %v", r.SealErr)
 	}

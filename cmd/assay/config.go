@@ -22,8 +22,10 @@ import (
 // The options table (config_table.go) says what each key means and allows. The
 // zero value is not valid; loadConfig and parseConfig give one that is.
 type Config struct {
-	AuthServID         string // never "HOSTNAME": that is resolved
+	AuthServID         string   // never "HOSTNAME": that is resolved
+	AcceptedDomains    []string // lower case, A-labels
 	TrustedNetworks    []netip.Prefix
+	InternalRelays     []netip.Prefix
 	HeaderStyles       []authres.Style // one, or both: RFC8601 first
 	TrustedAuthServIDs []string        // never our own
 	RemoveAllAuthRes   bool
@@ -32,13 +34,18 @@ type Config struct {
 	SPFFullAddress     bool
 	HideClientIP       bool
 	QuarantineHeader   bool
-	LogFormat          string // "logfmt" or "json"
+	Implicit           bool
+	SpoofedSendersFile string   // absolute; "" for none
+	SharedMX           []string // lower case, A-labels
+	LogFormat          string   // "logfmt" or "json"
+	StateDir           string   // absolute; "" for the default, which depends on the environment
 
-	Milter MilterConfig
-	DNS    DNSConfig
-	DKIM   DKIMConfig
-	ARC    ARCConfig
-	Policy PolicyConfig
+	Milter  MilterConfig
+	DNS     DNSConfig
+	DKIM    DKIMConfig
+	ARC     ARCConfig
+	Policy  PolicyConfig
+	History HistoryConfig
 
 	file  string         // "" when the defaults are used
 	lines map[string]int // where the file sets a key; no line: it doesn't
@@ -85,9 +92,21 @@ type ARCConfig struct {
 type PolicyConfig struct {
 	DMARCReject     auth.Action // Accept stands for "none"
 	DMARCQuarantine auth.Action // Accept or Quarantine
+	CompauthFail    auth.Action // Accept stands for "none"
+	SpoofBlock      auth.Action // Accept stands for "none"
 	DNSFailure      auth.Action // Accept or TempFail
 	OnError         auth.Action // Accept or TempFail
 	RejectText      string      // printable ASCII, at most 200 bytes; "" is the text of our own
+}
+
+// HistoryConfig is the section [history].
+type HistoryConfig struct {
+	Database       string // "", sqlite:FILE, where FILE may be relative to StateDir, or a postgres:// URL
+	MinMessages    int    // at least 1
+	MinDays        int    // at least 1
+	MaxDomains     int    // at least 1
+	RetentionDays  int    // at least 30
+	OverrideReject bool
 }
 
 // A ConfigError is one mistake in a config.

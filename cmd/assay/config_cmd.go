@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 )
 
@@ -22,7 +24,7 @@ func configCheckCommand() *command {
 		name:     "check",
 		synopsis: "[-c FILE]",
 		summary:  "report every mistake of the config, with its line",
-		about:    "Then the list of the trusted sealers and the key for sealing are checked, too. The exit code is 0 when all is good and 65 when it is not.",
+		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. The exit code is 0 when all is good and 65 when it is not.",
 		examples: []example{
 			{"config check", "check the config that serve would use"},
 			{"config check -c new.toml", "check another file before it is put in place"},
@@ -32,10 +34,7 @@ func configCheckCommand() *command {
 			return func(_ context.Context, p *program, _ []string) int {
 				c, err := p.loadConfig(*file)
 				if err == nil {
-					_, err = loadSealers(c)
-				}
-				if err == nil {
-					_, err = newSealer(c)
+					err = checkFiles(c)
 				}
 				if err != nil {
 					return p.failConfig(err)
@@ -49,12 +48,20 @@ func configCheckCommand() *command {
 	}
 }
 
+// checkFiles tells what is wrong with the files that the config names.
+func checkFiles(c *Config) error {
+	_, sealers := loadSealers(c)
+	_, spoofed := loadSpoofed(c)
+	_, sealer := newSealer(c)
+	return errors.Join(sealers, spoofed, sealer)
+}
+
 func configShowCommand() *command {
 	return &command{
 		name:     "show",
 		synopsis: "[-c FILE] [--json]",
 		summary:  "print every key with its value and where that comes from",
-		about:    "The output is itself a valid config. Secret values are not printed.",
+		about:    "The output is itself a valid config, but for passwords: they are not printed.",
 		examples: []example{
 			{"config show", "show what serve would use"},
 			{"config show --json", "the same for programs"},
@@ -86,12 +93,50 @@ func (p *program) failConfig(err error) int {
 // secretText stands for a value that is not printed.
 const secretText = "(secret)"
 
-// shown is the value of an option, unless it is secret.
+// shown is the value of an option, without what is secret.
 func (o *option) shown(c *Config) any {
-	if o.secret {
+	if !o.secret {
+		return o.get(c)
+	}
+	text, ok := o.get(c).(string)
+	if !ok || o.redact == nil {
 		return secretText
 	}
-	return o.get(c)
+	return o.redact(text)
+}
+
+// withoutPassword is the place of a history without the password, which a URL has before the @ or
+// as a parameter. Nothing is left where a part of the password may stand elsewhere, as one does that
+// is not encoded.
+func withoutPassword(database string) string {
+	scheme, rest, isURL := strings.Cut(database, "://")
+	if !isURL {
+		return database
+	}
+	end := strings.IndexAny(rest+"/", "/?#")
+	place, rest := rest[:end], rest[end:]
+	if strings.ContainsAny(rest, "@#") {
+		return secretText
+	}
+	if i := strings.LastIndexByte(place, '@'); i >= 0 {
+		if name, _, found := strings.Cut(place[:i], ":"); found {
+			place = name + ":" + secretText + place[i:]
+		}
+	}
+	path, query, _ := strings.Cut(rest, "?")
+	return scheme + "://" + place + path + prefixed("?", withoutPasswords(query))
+}
+
+// withoutPasswords is the query of a URL without the values of password, sslpassword and the like.
+func withoutPasswords(query string) string {
+	parameters := strings.Split(query, "&")
+	for i, parameter := range parameters {
+		name, _, _ := strings.Cut(parameter, "=")
+		if plain, err := url.QueryUnescape(parameter); err != nil || strings.Contains(strings.ToLower(plain), "password") {
+			parameters[i] = name + "=" + secretText
+		}
+	}
+	return strings.Join(parameters, "&")
 }
 
 // origin tells where the value of a key comes from.

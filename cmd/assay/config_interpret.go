@@ -91,8 +91,6 @@ func (in *interpreter) begin(e expression) {
 	switch {
 	case e.broken:
 		in.unknown = !slices.Contains(known, name)
-	case isLater(e.path):
-		in.report(e.offset, shown, "not in this version; remove this section")
 	case !slices.Contains(known, name):
 		in.beginUnknown(e, shown, known)
 	case e.list:
@@ -144,8 +142,6 @@ func (in *interpreter) set(path []string, e expression) {
 		}
 	case section:
 		in.report(e.offset, shown, fmt.Sprintf("is a section, not a key; write [%s] on a line of its own", name))
-	case isLater(path):
-		in.report(e.offset, shown, "not in this version; remove it")
 	default:
 		in.report(e.offset, shown, "unknown key; "+adviceOnKey(path, in.table))
 	}

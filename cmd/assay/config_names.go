@@ -5,19 +5,6 @@ import (
 	"strings"
 )
 
-// laterKeys are keys of later versions at the top; laterSections sections.
-// Both are refused: a switch that does nothing would mislead.
-var (
-	laterKeys = []string{"accepted_domains", "internal_relays", "implicit", "spoofed_senders_file",
-		"shared_mx", "state_dir", "policy.compauth_fail"}
-	laterSections = []string{"history"}
-)
-
-// isLater tells whether a key or section belongs to a later version.
-func isLater(path []string) bool {
-	return slices.Contains(laterSections, path[0]) || slices.Contains(laterKeys, strings.Join(path, "."))
-}
-
 // foreignNames are what OpenDKIM, OpenDMARC and others call our keys, as plain
 // writes them. Names that differ only in case and separators need no entry.
 var foreignNames = map[string]string{
@@ -27,6 +14,13 @@ var foreignNames = map[string]string{
 	"peerlist":                  "trusted_networks",
 	"mynetworks":                "trusted_networks",
 	"localaddrs":                "trusted_networks",
+	"internalnetworks":          "internal_relays",
+	"localdomains":              "accepted_domains",
+	"mydestination":             "accepted_domains",
+	"relaydomains":              "accepted_domains",
+	"enablespoofintelligence":   "implicit",
+	"basedirectory":             "state_dir",
+	"historyfile":               "history.database",
 	"trustedauthserv":           "trusted_authserv_ids",
 	"removearall":               "remove_all_authres",
 	"hostname":                  "authserv_id",
@@ -43,6 +37,9 @@ var foreignNames = map[string]string{
 	"arctrustedsealers":         "arc.trusted_sealers",
 	"whitelistedsignersmap":     "arc.trusted_sealers_file",
 	"rejectfailures":            "policy.dmarc_reject",
+	"dmarcrejectaction":         "policy.dmarc_reject",
+	"dmarcquarantineaction":     "policy.dmarc_quarantine",
+	"authenticationfailaction":  "policy.compauth_fail",
 	"holdquarantinedmessages":   "policy.dmarc_quarantine",
 	"ondnserror":                "policy.dns_failure",
 	"ondefault":                 "policy.on_error",

@@ -11,11 +11,12 @@ import (
 // An option is one key of the config. The same table is read by the parser, by
 // "assay config show", and by what generates the documentation.
 type option struct {
-	name      string // with its section: "dns.timeout"
-	byDefault any    // a string, bool, int64 or []string
-	values    string // what it takes, in a few words
-	doc       string // one line, with its unit and limits
-	secret    bool   // the value is never printed, not in errors either
+	name      string              // with its section: "dns.timeout"
+	byDefault any                 // a string, bool, int64 or []string
+	values    string              // what it takes, in a few words
+	doc       string              // one line, with its unit and limits
+	secret    bool                // the value is never printed, not in errors either
+	redact    func(string) string // of a secret text, what config show may print; nil: nothing
 	kind
 }
 

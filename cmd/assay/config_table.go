@@ -18,7 +18,7 @@ const week = 7 * 24 * time.Hour
 // options is the table of every key, in the order of the documentation. A
 // section's keys stand together, the keys without a section first.
 func options() []option {
-	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), arcOptions(), policyOptions())
+	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), arcOptions(), policyOptions(), historyOptions())
 }
 
 func topOptions() []option {
@@ -26,9 +26,15 @@ func topOptions() []option {
 		{name: "authserv_id", byDefault: "HOSTNAME", values: "name, or HOSTNAME",
 			doc:  "The name at the start of the fields written here, by which forged ones are known; HOSTNAME is this host's name in lower case.",
 			kind: single("mx.example.org", parseAuthServID, asIs, func(c *Config) *string { return &c.AuthServID })},
+		{name: "accepted_domains", byDefault: []string{}, values: "list of domains",
+			doc:  "Our own domains, with their subdomains: spoofs of them have reasons of their own (010, 601), and their bounces are known.",
+			kind: multiple("example.org", 0, parseDomain, asIs, func(c *Config) *[]string { return &c.AcceptedDomains })},
 		{name: "trusted_networks", byDefault: []string{"127.0.0.0/8", "::1/128"}, values: "list of networks or addresses",
 			doc:  "Our own hosts and users: their messages are not evaluated, only stamped.",
 			kind: multiple("192.0.2.0/24", 0, parseNetwork, stringOf, func(c *Config) *[]prefix { return &c.TrustedNetworks })},
+		{name: "internal_relays", byDefault: []string{}, values: "list of networks or addresses",
+			doc:  "Our own hosts in front of this one: the client is the host that they name in the Received fields they write. Every one of them must write one.",
+			kind: multiple("192.0.2.25", 0, parseNetwork, stringOf, func(c *Config) *[]prefix { return &c.InternalRelays })},
 		{name: "header_style", byDefault: "rfc8601", values: headerStyles.list(),
 			doc:  "How Authentication-Results is written: for any RFC 8601 parser, as Microsoft 365 does, or one field of each.",
 			kind: choice(headerStyles, func(c *Config) *[]authres.Style { return &c.HeaderStyles })},
@@ -53,6 +59,18 @@ func topOptions() []option {
 		{name: "quarantine_header", byDefault: false, values: "true, false",
 			doc:  "Quarantine by adding X-Spam-Flag: YES and have the MTA deliver, in place of the milter's quarantine.",
 			kind: boolean(func(c *Config) *bool { return &c.QuarantineHeader })},
+		{name: "implicit", byDefault: true, values: "true, false",
+			doc:  "Without an explicit pass, hints such as reverse DNS, MX hosts and history may be enough for compauth=pass or softpass.",
+			kind: boolean(func(c *Config) *bool { return &c.Implicit })},
+		{name: "spoofed_senders_file", byDefault: "/etc/assay/spoofed-senders", values: "absolute path",
+			doc:  "The file of the senders that may or may not be spoofed, one entry per line, which is read again when it changes; it need not exist, and empty text is no file.",
+			kind: single("/etc/assay/spoofed-senders", parseListPath, asIs, func(c *Config) *string { return &c.SpoofedSendersFile })},
+		{name: "shared_mx", byDefault: []string{}, values: "list of domains",
+			doc:  "Organizations whose MX hosts serve many unrelated domains, in addition to the known ones: an MX host of theirs counts only when it is the client itself.",
+			kind: multiple("mailhost.example", 0, parseDomain, asIs, func(c *Config) *[]string { return &c.SharedMX })},
+		{name: "state_dir", byDefault: "", values: "absolute path",
+			doc:  "The folder for what is kept; without it $STATE_DIRECTORY, which systemd sets, or /var/lib/assay for root, or the user's state folder.",
+			kind: single("/var/lib/assay", parseFolder, asIs, func(c *Config) *string { return &c.StateDir })},
 		{name: "log_format", byDefault: "logfmt", values: logFormats.list(),
 			doc:  "The form of the log on standard error.",
 			kind: choice(logFormats, func(c *Config) *string { return &c.LogFormat })},
@@ -147,6 +165,12 @@ func policyOptions() []option {
 		{name: "policy.dmarc_quarantine", byDefault: "none", values: quarantineActions.list(),
 			doc:  "What is done with a message that fails DMARC where p=quarantine is published.",
 			kind: choice(quarantineActions, func(c *Config) *auth.Action { return &c.Policy.DMARCQuarantine })},
+		{name: "policy.compauth_fail", byDefault: "none", values: rejectActions.list(),
+			doc:  "What is done with a message that nothing authenticates though no DMARC policy is enforced (reasons 001 and 601).",
+			kind: choice(rejectActions, func(c *Config) *auth.Action { return &c.Policy.CompauthFail })},
+		{name: "policy.spoof_block", byDefault: "reject", values: rejectActions.list(),
+			doc:  "What is done with a message that a block entry of the spoofed senders matches (reason 002).",
+			kind: choice(rejectActions, func(c *Config) *auth.Action { return &c.Policy.SpoofBlock })},
 		{name: "policy.dns_failure", byDefault: "pass", values: failureActions.list(),
 			doc:  "What is done with a message whose results lack an answer of DNS.",
 			kind: choice(failureActions, func(c *Config) *auth.Action { return &c.Policy.DNSFailure })},
@@ -154,7 +178,30 @@ func policyOptions() []option {
 			doc:  "What an internal error does to a message.",
 			kind: choice(errorActions, func(c *Config) *auth.Action { return &c.Policy.OnError })},
 		{name: "policy.reject_text", byDefault: "", values: "text of at most 200 ASCII characters",
-			doc:  "What the reply to a rejected message says after \"rejected by DMARC policy for DOMAIN\", such as a web address for help.",
+			doc:  "What the reply to a rejected message says after whose mail is rejected and why, such as a web address for help.",
 			kind: single("rejected by policy", parseReplyText, asIs, func(c *Config) *string { return &c.Policy.RejectText })},
+	}
+}
+
+func historyOptions() []option {
+	return []option{
+		{name: "history.database", byDefault: "sqlite:history.db", values: "sqlite:FILE, postgres://…, or empty for none", secret: true, redact: withoutPassword,
+			doc:  "Where the history is kept: a file, relative to state_dir, or a PostgreSQL database that several nodes share.",
+			kind: single("sqlite:history.db", parseDatabase, asIs, func(c *Config) *string { return &c.History.Database })},
+		{name: "history.min_messages", byDefault: int64(5), values: "1 to 1000",
+			doc:  "How many authenticated messages in 30 days make a From domain and a sending infrastructure known to each other.",
+			kind: integer(1, 1000, func(c *Config) *int { return &c.History.MinMessages })},
+		{name: "history.min_days", byDefault: int64(3), values: "1 to 30",
+			doc:  "On how many different days they have to come.",
+			kind: integer(1, 30, func(c *Config) *int { return &c.History.MinDays })},
+		{name: "history.max_domains", byDefault: int64(10), values: "1 to 10000",
+			doc:  "An infrastructure that sends for more From organizations is shared and counts for none.",
+			kind: integer(1, 10000, func(c *Config) *int { return &c.History.MaxDomains })},
+		{name: "history.override_reject", byDefault: false, values: "true, false",
+			doc:  "History may override a published p=reject, not only p=quarantine.",
+			kind: boolean(func(c *Config) *bool { return &c.History.OverrideReject })},
+		{name: "history.retention_days", byDefault: int64(90), values: "30 to 3650",
+			doc:  "For how many days anything is kept.",
+			kind: integer(30, 3650, func(c *Config) *int { return &c.History.RetentionDays })},
 	}
 }

@@ -61,9 +61,10 @@ func TestGoodConfigs(t *testing.T) {
 	}
 }
 
-// sameConfig compares two configs but not where they come from.
+// sameConfig compares two configs but not where they come from, nor passwords.
 func sameConfig(a, b *Config) bool {
 	x, y := *a, *b
+	x.History.Database, y.History.Database = withoutPassword(x.History.Database), withoutPassword(y.History.Database)
 	x.file, y.file, x.lines, y.lines = "", "", nil, nil
 	return reflect.DeepEqual(x, y)
 }
@@ -114,6 +115,8 @@ func TestDefaults(t *testing.T) {
 		TrustedNetworks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		HeaderStyles:       []authres.Style{authres.RFC8601},
 		TrustedAuthServIDs: nil,
+		Implicit:           true,
+		SpoofedSendersFile: "/etc/assay/spoofed-senders",
 		LogFormat:          "logfmt",
 		Milter: MilterConfig{
 			Listen:         []milter.Address{{Network: "tcp4", Address: "127.0.0.1:8893"}},
@@ -128,9 +131,10 @@ func TestDefaults(t *testing.T) {
 			MaxTTL:       24 * time.Hour,
 			NegativeTTL:  15 * time.Minute,
 		},
-		DKIM:   DKIMConfig{MaxSignatures: 10, MinRSABits: 1024},
-		ARC:    ARCConfig{TrustedSealersFile: "/etc/assay/trusted-sealers"},
-		Policy: PolicyConfig{DMARCReject: auth.Accept, DMARCQuarantine: auth.Accept, DNSFailure: auth.Accept, OnError: auth.Accept},
+		DKIM:    DKIMConfig{MaxSignatures: 10, MinRSABits: 1024},
+		ARC:     ARCConfig{TrustedSealersFile: "/etc/assay/trusted-sealers"},
+		Policy:  PolicyConfig{DMARCReject: auth.Accept, DMARCQuarantine: auth.Accept, CompauthFail: auth.Accept, SpoofBlock: auth.Reject, DNSFailure: auth.Accept, OnError: auth.Accept},
+		History: HistoryConfig{Database: "sqlite:history.db", MinMessages: 5, MinDays: 3, MaxDomains: 10, RetentionDays: 90},
 	}
 	if !sameConfig(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)
@@ -144,10 +148,13 @@ func TestEveryValue(t *testing.T) {
 	}
 	want := &Config{
 		AuthServID:         "MX.Example.ORG",
+		AcceptedDomains:    []string{"example.org", "xn--bcher-kva.example", "corp"},
 		TrustedNetworks:    []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+		InternalRelays:     []netip.Prefix{netip.MustParsePrefix("192.0.2.25/32"), netip.MustParsePrefix("2001:db8:25::/64")},
 		HeaderStyles:       []authres.Style{authres.RFC8601, authres.Microsoft},
 		TrustedAuthServIDs: []string{"relay.example.org"},
 		RemoveAllAuthRes:   true, ReceivedSPF: true, SPFHelo: true, SPFFullAddress: true, HideClientIP: true, QuarantineHeader: true,
+		SpoofedSendersFile: "/srv/assay/spoofed-senders", SharedMX: []string{"mailhost.example"}, StateDir: "/srv/assay/state",
 		LogFormat: "json",
 		Milter: MilterConfig{
 			Listen: []milter.Address{
@@ -167,8 +174,11 @@ func TestEveryValue(t *testing.T) {
 			TrustedSealersFile: "/srv/assay/trusted-sealers",
 			Seal:               true, Domain: "xn--bcher-kva.example", Selector: "arc2026", KeyFile: "/srv/assay/arc.pem",
 		},
-		Policy: PolicyConfig{DMARCReject: auth.Reject, DMARCQuarantine: auth.Quarantine, DNSFailure: auth.TempFail, OnError: auth.TempFail,
+		Policy: PolicyConfig{DMARCReject: auth.Reject, DMARCQuarantine: auth.Quarantine, CompauthFail: auth.Quarantine, SpoofBlock: auth.Accept,
+			DNSFailure: auth.TempFail, OnError: auth.TempFail,
 			RejectText: `see https://example.org/\help 100% "now"`},
+		History: HistoryConfig{Database: "postgres://assay:geheim@db1.example/mail?sslmode=verify-full&password=geheim",
+			MinMessages: 50, MinDays: 7, MaxDomains: 3, RetentionDays: 365, OverrideReject: true},
 	}
 	if !sameConfig(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)
@@ -307,6 +317,37 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+// Nothing of a password is shown, wherever it stands in the URL.
+func TestWithoutPassword(t *testing.T) {
+	for database, want := range map[string]string{
+		"":                                           "",
+		"sqlite:history.db":                          "sqlite:history.db",
+		"sqlite:/srv/a@b/history.db":                 "sqlite:/srv/a@b/history.db",
+		"postgres://db.example/mail":                 "postgres://db.example/mail",
+		"postgres://u@db.example":                    "postgres://u@db.example",
+		"postgresql://u:geheim@h/d":                  "postgresql://u:(secret)@h/d",
+		"postgres://u:@h/d":                          "postgres://u:(secret)@h/d",
+		"postgres://u:geh@eim@h:1":                   "postgres://u:(secret)@h:1",
+		"postgres://u:geh:eim@h1,h2":                 "postgres://u:(secret)@h1,h2",
+		"postgres://u:12/geheim@h/d":                 "(secret)",
+		"postgres://u:12?geheim@h/d":                 "(secret)",
+		"postgres://u:12#geheim":                     "(secret)",
+		"postgres:///d?password=x":                   "postgres:///d?password=(secret)",
+		"postgres:///d?a=b&PassWord":                 "postgres:///d?a=b&PassWord=(secret)",
+		"postgres:///d?sslpassword=x":                "postgres:///d?sslpassword=(secret)",
+		"postgres:///d?p%61ssword=x&sslmode=require": "postgres:///d?p%61ssword=(secret)&sslmode=require",
+		"postgres:///d?p%6=geheim":                   "postgres:///d?p%6=(secret)",
+		"postgres://h?user=u;password=geheim":        "postgres://h?user=(secret)",
+	} {
+		if got := withoutPassword(database); got != want {
+			t.Errorf("%s: %s, want %s", database, got, want)
+		}
+		if again := withoutPassword(want); again != want {
+			t.Errorf("%s: %s the second time", want, again)
+		}
+	}
+}
+
 // TestManyMistakes bounds the report of a file that is no config at all.
 func TestManyMistakes(t *testing.T) {
 	for _, line := range []string{"x = 1\n", "x\n", "[dns]\n", "a = \"\"\"\n", "trusted_networks = ['" + strings.Repeat("','", 1000) + "']\n"} {
@@ -345,6 +386,9 @@ func FuzzConfig(f *testing.F) {
 				t.Fatalf("%v, %v", c, bad)
 			}
 			return
+		}
+		if withoutPassword(c.History.Database) == secretText {
+			return // no database
 		}
 		again, err := parseConfig([]byte(showTOML(c, options())), "shown", testHostname)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/sys/unix"
 
 	"assay/auth"
@@ -19,6 +20,7 @@ import (
 	"assay/auth/dkim"
 	"assay/auth/dns"
 	"assay/auth/message"
+	"assay/compauth/history"
 )
 
 // Short names for what the options table holds.
@@ -211,6 +213,45 @@ func parseOwnName(text string) (string, error) {
 		return "", fmt.Errorf("%s is no domain name; write one such as \"example.org\"", display(text))
 	}
 	return name, nil
+}
+
+// parseDomain takes a domain that stands for its subdomains, too, and makes A-labels of it.
+func parseDomain(text string) (string, error) {
+	bare := strings.TrimLeft(text, "*.@")
+	name, err := message.ToASCII(bare)
+	_, notAddress := netip.ParseAddr(text)
+	suffix, official := publicsuffix.PublicSuffix(name)
+	switch {
+	case err != nil || notAddress == nil:
+		return "", fmt.Errorf("%s is no domain name; write one such as \"example.org\"", display(text))
+	case bare != text:
+		return "", fmt.Errorf("%s is more than a domain name, and subdomains count anyway; write %q", display(text), name)
+	case suffix == name && official:
+		return "", fmt.Errorf("%s has domains of many owners below it; write a domain of one, such as \"example.org\"", display(text))
+	}
+	return name, nil
+}
+
+// parseFolder takes the path of a folder, or "" for the default.
+func parseFolder(text string) (string, error) {
+	switch {
+	case text == "":
+		return "", nil
+	case printable(text) != text || len(text) >= unix.PathMax:
+		return "", fmt.Errorf("%s is no path of a folder; write one such as \"/var/lib/assay\"", display(text))
+	case !filepath.IsAbs(text):
+		return "", fmt.Errorf("%s is not absolute; write one such as %q", display(text), filepath.Join("/var/lib", clip(text)))
+	}
+	return filepath.Clean(text), nil
+}
+
+// parseDatabase takes the place of the history. The password of a URL reaches no message: the
+// option is a secret.
+func parseDatabase(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	return text, history.CheckDatabase(text)
 }
 
 // parseReplyText takes text for an SMTP reply: one line of printable ASCII

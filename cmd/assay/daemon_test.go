@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	t      *testing.T
 	config string // its path
+	state  string // its $STATE_DIRECTORY
 	listen string // as smtpd_milters takes it
 	cmd    *exec.Cmd
 	log    *logBuffer
@@ -73,7 +74,7 @@ func startProcess(t *testing.T, zone, config string) *process {
 func newProcess(t *testing.T, listen, zone, config, milter string) *process {
 	t.Helper()
 	zone = strings.ReplaceAll(zone, "{{rsa}}", publicKey(t, "rsa"))
-	p := &process{t: t, listen: listen, config: filepath.Join(t.TempDir(), "assay.toml"), dns: dnstest.Start(t, zone)}
+	p := &process{t: t, listen: listen, config: filepath.Join(t.TempDir(), "assay.toml"), state: t.TempDir(), dns: dnstest.Start(t, zone)}
 	p.configure(config + fmt.Sprintf("\n[milter]\nlisten = [%q]\n%s[dns]\nservers = [%q]\n", listen, milter, p.dns.Addr()))
 	p.start()
 	t.Cleanup(func() {
@@ -111,6 +112,7 @@ func (p *process) start() {
 	}
 	p.log = &logBuffer{added: make(chan struct{})}
 	p.cmd = exec.Command(path, "serve", "-c", p.config)
+	p.cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+p.state)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

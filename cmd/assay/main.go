@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"time"
 )
 
 // The exit codes: 0 and 1, and those of sysexits.h.
@@ -32,6 +33,9 @@ type program struct {
 	configFile     string // read without -c, if it exists
 	hostname       func() (string, error)
 	buildInfo      func() (*debug.BuildInfo, bool)
+	getenv         func(string) string
+	uid            int // 0: root
+	now            func() time.Time
 }
 
 // commands lists the commands in the order of the usage text.
@@ -39,7 +43,10 @@ func commands() []*command {
 	return []*command{
 		serveCommand(),
 		checkCommand(),
+		explainCommand(),
 		sealersCommand(),
+		spoofCommand(),
+		insightCommand(),
 		configCommand(),
 		versionCommand(),
 	}
@@ -53,6 +60,9 @@ func main() {
 		configFile: defaultConfigFile,
 		hostname:   os.Hostname,
 		buildInfo:  debug.ReadBuildInfo,
+		getenv:     os.Getenv,
+		uid:        os.Getuid(),
+		now:        time.Now,
 	}, os.Args[1:]))
 }
 

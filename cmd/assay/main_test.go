@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write what the golden files should hold")
@@ -31,9 +32,20 @@ func newProgram(t *testing.T) *testProgram {
 		configFile: filepath.Join(t.TempDir(), "assay.toml"),
 		hostname:   testHostname,
 		buildInfo:  func() (*debug.BuildInfo, bool) { return nil, false },
+		getenv:     environment{"STATE_DIRECTORY": t.TempDir()}.get,
+		uid:        1000,
+		now:        func() time.Time { return testTime },
 	}
 	return p
 }
+
+// testTime is what a test program takes for the time.
+var testTime = time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
+
+// An environment is what a test program sees of the environment.
+type environment map[string]string
+
+func (e environment) get(name string) string { return e[name] }
 
 func testHostname() (string, error) { return "MX.Example.Test.", nil }
 
@@ -180,5 +192,12 @@ func TestOutputThatFails(t *testing.T) {
 		if code != exitFail || stderr != "assay: write: no space left\n" {
 			t.Errorf("%q: %d %q", args, code, stderr)
 		}
+	}
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

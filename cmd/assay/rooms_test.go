@@ -33,6 +33,8 @@ var keepers = map[string]string{
 	"github.com/miekg/dns":               "auth/dns",
 	"github.com/pelletier/go-toml/v2":    "cmd/assay",
 	"github.com/hashicorp/golang-lru/v2": "", // caches, wherever they are
+	"modernc.org/sqlite":                 "compauth/history",
+	"github.com/jackc/pgx/v5":            "compauth/history",
 	"golang.org/x/net/publicsuffix":      "",
 	"golang.org/x/net/idna":              "auth/message",
 	"golang.org/x/sys/unix":              "",

@@ -85,10 +85,3 @@ func (d *daemon) reloadSealers() {
 	d.use(&next)
 	d.log.Info("trusted sealers reloaded", "file", d.config.ARC.TrustedSealersFile, "count", next.Sealers.Len())
 }
-
-// look reads the files again that have changed.
-func (d *daemon) look() {
-	if d.sealersWatch.due() {
-		d.reloadSealers()
-	}
-}

@@ -38,6 +38,7 @@ func newSealersDaemon(t *testing.T) *sealersDaemon {
 	if err := d.build(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(d.closeHistories)
 	return d
 }
 

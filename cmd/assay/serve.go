@@ -14,12 +14,14 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"assay/arc"
 	"assay/auth"
 	"assay/auth/dns"
+	"assay/compauth/history"
 	"assay/milter"
 )
 
@@ -34,9 +36,12 @@ func serveCommand() *command {
 		about: `Without a config file the defaults hold: assay listens on inet:127.0.0.1:8893, asks the system's resolvers
 and does nothing to mail but stamp it.
 
-SIGHUP and SIGUSR1 read the config and the trusted sealers again: what is bad is reported and the old stays in
-force. The trusted sealers are also read again when their file changes. SIGTERM and SIGINT stop accepting, let the
-messages in flight end, for 30 seconds at most, and exit; a second one exits at once.`,
+SIGHUP and SIGUSR1 read the config, the trusted sealers and the spoofed senders again: what is bad is reported and
+the old stays in force. The two lists are also read again when their file changes. SIGTERM and SIGINT stop accepting,
+let the messages in flight end, for 30 seconds at most, and exit; a second one does not wait for them.
+
+What was seen is kept in the history (history.database), a file in the state folder without a config. Where that
+can't be written the daemon says so and serves on.`,
 		examples: []example{
 			{"serve", "with " + defaultConfigFile + ", or the defaults"},
 			{"serve -c ./assay.toml", "with a config of your own"},
@@ -61,7 +66,12 @@ type daemon struct {
 	verifier     *auth.Verifier   // in force
 	sealers      *arc.SealersFile // as it was last read without a mistake
 	sealersWatch watch
+	spoofed      spoofedReader
 	sealer       *arc.MessageSealer // nil: nothing is sealed
+
+	history *history.Store // in force; nil: none
+	ending  chan struct{}  // closed when the daemon ends
+	closing sync.WaitGroup // histories that were in force before
 }
 
 // serve runs the milter until ctx ends or a signal stops it.
@@ -75,7 +85,7 @@ func (p *program) serve(ctx context.Context, file string) int {
 		return p.failConfig(err)
 	}
 	d := &daemon{p: p, file: file, config: config, begun: config, log: newLogger(p.stderr, config.LogFormat), sealers: new(arc.SealersFile)}
-	if err := d.readSealers(); err != nil {
+	if err := errors.Join(d.readSealers(), d.spoofed.read(config, d.log)); err != nil {
 		return p.failConfig(err)
 	}
 	listeners, err := d.listen()
@@ -141,6 +151,7 @@ func (d *daemon) build() error {
 	if d.sealer, err = newSealer(d.config); err != nil {
 		return err
 	}
+	d.history, d.ending = d.openHistory(d.config), make(chan struct{})
 	d.verifier = d.newVerifier()
 	d.server = &milter.Server{
 		Verifier:    d.verifier,
@@ -152,11 +163,13 @@ func (d *daemon) build() error {
 	return nil
 }
 
-// newVerifier checks messages as the config and the list of sealers in force say.
+// newVerifier checks messages as the config and the lists in force say.
 func (d *daemon) newVerifier() *auth.Verifier {
 	v := newVerifier(d.config, d.dns)
 	v.Sealers = d.config.sealersWith(d.sealers)
 	v.Sealer = d.sealer
+	v.Spoofed = d.spoofed.list
+	v.History, v.Remember = d.history, d.history != nil
 	return v
 }
 
@@ -171,6 +184,7 @@ func (d *daemon) run(ctx context.Context, listeners []net.Listener, signals <-ch
 	for _, l := range listeners {
 		d.log.Info("listening", "address", l.Addr().Network()+":"+l.Addr().String())
 	}
+	defer d.closeHistories()
 	d.warn(ctx)
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(listeners...) }()
@@ -233,11 +247,32 @@ func (d *daemon) stop(signals <-chan os.Signal) int {
 	return exitOK
 }
 
-// reload reads the config and the trusted sealers again. Whatever is wrong with either is
+// reload reads the config and the lists again. Whatever is wrong with one of them is
 // reported, and the old one stays in force.
 func (d *daemon) reload() {
 	d.reloadConfig()
 	d.reloadSealers()
+	d.reloadSpoofed()
+}
+
+// reloadSpoofed puts the spoofed senders that the file names now in force for the messages that
+// begin from now on.
+func (d *daemon) reloadSpoofed() {
+	if d.spoofed.reload(d.config, d.log) {
+		next := *d.verifier
+		next.Spoofed = d.spoofed.list
+		d.use(&next)
+	}
+}
+
+// look reads the files again that have changed.
+func (d *daemon) look() {
+	if d.sealersWatch.due() {
+		d.reloadSealers()
+	}
+	if d.spoofed.watch.due() {
+		d.reloadSpoofed()
+	}
 }
 
 func (d *daemon) reloadConfig() {
@@ -270,6 +305,7 @@ func (d *daemon) apply(config *Config) {
 	if keys := needRestart(d.begun, config); len(keys) > 0 {
 		d.log.Warn("changes that take effect at the next start only", "keys", strings.Join(keys, ","))
 	}
+	d.reopenHistory(d.config, config)
 	d.config, d.dns, d.sealer = config, resolver, sealer
 	d.use(d.newVerifier())
 	d.server.SetOnError(config.Policy.OnError)

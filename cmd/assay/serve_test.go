@@ -33,6 +33,7 @@ func serveOnce(t *testing.T, uid uint32, config string) (code int, stderr string
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, "serve", "-c", file)
+	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+filepath.Join(dir, "state"))
 	if uid != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 		cmd.Dir = "/"
@@ -137,6 +138,7 @@ func TestSocketActivation(t *testing.T) {
 	}
 	cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve -c "$1"`, path, config)
 	cmd.ExtraFiles = []*os.File{socket} // descriptor 3
+	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
 	log := &logBuffer{added: make(chan struct{})}
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
