@@ -28,7 +28,7 @@ func (p *program) listSpoofed(ctx context.Context, configFile string, asJSON boo
 	}
 	l := spoofLister{config: config, file: f, now: p.now()}
 	if len(f.Entries) > 0 {
-		l.used, err = p.lastUsed(ctx, config)
+		l.used, err = p.lastUsed(ctx, config, f)
 		if err != nil && !errors.Is(err, history.ErrNoHistory) { // without one no entry was used
 			p.note("when entries were used last is not known: " + printable(err.Error()))
 		}
@@ -41,7 +41,7 @@ func (p *program) listSpoofed(ctx context.Context, configFile string, asJSON boo
 }
 
 // lastUsed asks the history when each entry was used last.
-func (p *program) lastUsed(ctx context.Context, c *Config) (map[string]time.Time, error) {
+func (p *program) lastUsed(ctx context.Context, c *Config, f *spoof.File) (map[string]time.Time, error) {
 	store, err := p.openHistory(c, true)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,11 @@ func (p *program) lastUsed(ctx context.Context, c *Config) (map[string]time.Time
 	ctx, cancel := context.WithTimeout(ctx, lastUsedTimeout)
 	defer cancel()
 	defer func() { _ = store.Close(ctx) }() // nothing was written
-	return store.LastUsed(ctx)
+	entries := make([]string, len(f.Entries))
+	for i := range f.Entries {
+		entries[i] = f.Entries[i].String()
+	}
+	return store.LastUsed(ctx, entries)
 }
 
 // A spoofLister shows the entries of a file.

@@ -44,6 +44,43 @@ func BenchmarkQualifiesAsked(b *testing.B) {
 	}
 }
 
+// BenchmarkRecordDistinct has every message come from another domain.
+func BenchmarkRecordDistinct(b *testing.B) {
+	s := openTest(b, newSQLite(b), func(_ *Options, t *tuning) { t.keys = 1 << 30 })
+	p := benchmarkPair()
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		p.OrgDomain = fmt.Sprintf("example%d.com", n)
+		s.record(p, good, 0, 1)
+		if n++; n%10_000 == 0 {
+			b.StopTimer()
+			s.pending = newBatch(1 << 30) // nobody else has it: the clock stands
+			b.StartTimer()
+		}
+	}
+	s.pending = newBatch(1 << 30)
+}
+
+// BenchmarkFlush writes 10,000 new rows.
+func BenchmarkFlush(b *testing.B) {
+	for name, database := range map[string]func(testing.TB) string{"sqlite": newSQLite, "postgres": newPostgres} {
+		b.Run(name, func(b *testing.B) {
+			s := openTest(b, database(b))
+			n := 0
+			for b.Loop() {
+				b.StopTimer()
+				for range 10_000 {
+					s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", n), PTR: "sender.example"}, good, 0, 1)
+					n++
+				}
+				b.StartTimer()
+				s.flush()
+			}
+		})
+	}
+}
+
 // BenchmarkWrite writes 1000 messages, each of another domain.
 func BenchmarkWrite(b *testing.B) {
 	s := openTest(b, newSQLite(b))

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -18,8 +19,8 @@ import (
 
 const (
 	connectTimeout = 5 * time.Second
-	busyTimeout    = "250" // milliseconds that SQLite waits for another's lock
-	maxPath        = 4096  // bytes
+	busyTimeout    = "1000" // milliseconds that SQLite waits for another's lock
+	maxPath        = 4096   // bytes
 )
 
 var errDatabase = errors.New("is neither sqlite:FILE nor a postgres:// URL; write one of them, or \"\" for no history")
@@ -83,7 +84,7 @@ func (d database) open(readOnly bool) (*sql.DB, error) {
 	} else {
 		options.Set("mode", "rw")
 		options.Set("_txlock", "immediate")
-		options["_pragma"] = append(options["_pragma"], "journal_mode(WAL)", "synchronous(NORMAL)")
+		options["_pragma"] = append(options["_pragma"], "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(NORMAL)")
 	}
 	name := url.URL{Scheme: "file", Path: d.path, RawQuery: options.Encode()}
 	return sql.Open("sqlite", name.String())
@@ -119,25 +120,67 @@ func (d database) hasTables(ctx context.Context, db *sql.DB) (bool, error) {
 	return n > 0, err
 }
 
+// The locks of PostgreSQL that nodes take in turn: "assay", and a number.
+const (
+	migrateLock int64 = 0x617373617900 + iota
+	pruneLock
+)
+
 // lock keeps other nodes from migrating until tx ends. A transaction of SQLite is alone anyway.
 func (d database) lock(ctx context.Context, tx *sql.Tx) error {
 	if d.config == nil {
 		return nil
 	}
-	const ours = 0x6173736179 // "assay"
-	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(ours))
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, migrateLock)
 	return err
+}
+
+// tryLock keeps other nodes from pruning until tx ends; false when another one does so now.
+func (d database) tryLock(ctx context.Context, tx *sql.Tx) (ours bool, err error) {
+	if d.config == nil {
+		return true, nil
+	}
+	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, pruneLock).Scan(&ours)
+	return ours, err
+}
+
+// vacuum gives some of the room of deleted rows back to the file system. PostgreSQL does so itself.
+func (d database) vacuum(ctx context.Context, db *sql.DB) error {
+	if d.config != nil {
+		return nil
+	}
+	_, err := db.ExecContext(ctx, `PRAGMA incremental_vacuum(1000)`) // pages of 4 KB
+	return err
+}
+
+// identity is the file of SQLite, to tell whether another one has its name; nil where there is none.
+func (d database) identity() os.FileInfo {
+	if d.config != nil {
+		return nil
+	}
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return nil
+	}
+	return info
 }
 
 // clean makes an error fit for a log: no driver is trusted to keep the password to itself.
 func (d database) clean(err error) error {
-	if err == nil || d.config == nil || d.config.Password == "" {
+	if err == nil || d.config == nil {
 		return err
 	}
-	const hidden = "xxxxx"
-	password := d.config.Password
-	text := strings.NewReplacer(password, hidden, url.QueryEscape(password), hidden, url.PathEscape(password), hidden).Replace(err.Error())
-	return &cleanError{text, err}
+	text := err.Error()
+	if password := d.config.Password; password != "" {
+		const hidden = "xxxxx"
+		text = strings.NewReplacer(password, hidden, url.QueryEscape(password), hidden, url.PathEscape(password), hidden).Replace(text)
+	}
+	return &cleanError{oneLine(text), err}
+}
+
+// oneLine is a text, which PostgreSQL may have written, without what a log or a terminal takes for more.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return r == ' ' || unicode.IsControl(r) }), " ")
 }
 
 // A cleanError is an error with another text.

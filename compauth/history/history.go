@@ -2,6 +2,15 @@
 // mail for a From domain (reasons 701 to 704), who has been in contact with whom (501), and
 // what spoof intelligence shows.
 //
+// It is kept in a file of SQLite or, for several nodes, in PostgreSQL: the same tables and
+// queries. Messages are counted by day. What is recorded waits in memory and is written in
+// batches; what is asked is answered from memory or within 20 ms, or counts as not known. So
+// whatever happens to the database, mail does not wait for it.
+//
+// No subjects and no local parts are kept: of two addresses (704), of a user and a domain (501)
+// and of an entry that names an address there is a keyed hash. The key is in the database, so that
+// all nodes have it.
+//
 // Divergences from the RFC: none; no RFC defines it.
 package history
 

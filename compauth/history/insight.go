@@ -20,8 +20,12 @@ func (s *Store) Sightings(ctx context.Context, since time.Time) ([]Sighting, err
 		FROM assay_sighting WHERE day >= $1 AND seen >= $2
 		GROUP BY domain, infra, internal, reason, result, implicit, implicit_result, policy, entry, action
 		ORDER BY 12 DESC, 11 DESC, domain, infra LIMIT $3`
+	l, err := s.open(ctx)
+	if l == nil || err != nil {
+		return nil, err
+	}
 	var list []Sighting
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err = s.each(ctx, l, func(rows *sql.Rows) error {
 		v, err := scanSighting(rows)
 		list = append(list, v)
 		return err
@@ -38,35 +42,56 @@ func scanSighting(rows *sql.Rows) (Sighting, error) {
 	return v, err
 }
 
-// LastUsed tells when each entry of the spoofed-senders list was used last, by Entry as in
-// Message, within the retention. It waits for the database until ctx is done; the error is as
-// that of Sightings.
-func (s *Store) LastUsed(ctx context.Context) (map[string]time.Time, error) {
+// LastUsed tells when each of some entries of the spoofed-senders list was used last, by Entry
+// as in Message, within the retention; those that were not are missing. It waits for the database until ctx is
+// done; the error is as that of Sightings.
+func (s *Store) LastUsed(ctx context.Context, entries []string) (map[string]time.Time, error) {
+	stored, h, err := s.uses(ctx)
 	used := make(map[string]time.Time)
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	for _, entry := range entries {
+		if t, ok := stored[h.entry(entry)]; ok {
+			used[entry] = t
+		}
+	}
+	return used, err
+}
+
+// uses are the last times by what is stored of the entries.
+func (s *Store) uses(ctx context.Context) (used map[string]time.Time, h hasher, err error) {
+	l, err := s.open(ctx)
+	if l == nil || err != nil {
+		return nil, h, err
+	}
+	used = make(map[string]time.Time)
+	err = s.each(ctx, l, func(rows *sql.Rows) error {
 		var entry string
 		var seen int64
 		err := rows.Scan(&entry, &seen)
 		used[entry] = time.Unix(seen, 0).UTC()
 		return err
 	}, `SELECT entry, seen FROM assay_use`)
-	return used, err
+	return used, l.hasher, err
 }
 
-// each calls f for every row of a query.
-func (s *Store) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
+// open waits for the first attempt to connect, and gives the link. It is nil for a history
+// that knows nothing.
+func (s *Store) open(ctx context.Context) (*link, error) {
 	if !s.lives() {
-		return nil
+		return nil, nil
 	}
 	select {
 	case <-s.opened:
 	case <-ctx.Done():
-		return fmt.Errorf("history: %w", ctx.Err())
+		return nil, fmt.Errorf("history: %w", ctx.Err())
 	}
-	l := s.link.Load()
-	if l == nil {
-		return downError(s.failure())
+	if l := s.link.Load(); l != nil {
+		return l, nil
 	}
+	return nil, downError(s.failure())
+}
+
+// each calls f for every row of a query.
+func (s *Store) each(ctx context.Context, l *link, f func(*sql.Rows) error, query string, args ...any) error {
 	if err := eachRow(ctx, l.db, f, query, args...); err != nil {
 		return fmt.Errorf("history: %w", s.source.clean(err))
 	}
@@ -89,10 +114,13 @@ func eachRow(ctx context.Context, db *sql.DB, f func(*sql.Rows) error, query str
 
 // downError says why there is no link: a reason of our own stands for itself.
 func downError(err error) error {
-	for _, own := range []error{ErrNoHistory, errNewer, errOlder} {
+	for _, own := range []error{ErrNoHistory, errNewer, errOlder, errClosed} {
 		if errors.Is(err, own) {
 			return own
 		}
+	}
+	if err == nil { // a reader has just lost it
+		return errors.New("history: the database is down")
 	}
 	return fmt.Errorf("history: the database is down: %w", err)
 }

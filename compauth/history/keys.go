@@ -32,7 +32,19 @@ type use string
 const (
 	usePair    use = "pair"    // From address and recipient
 	useContact use = "contact" // a user of ours and an Organizational Domain
+	useEntry   use = "entry"   // an entry of the list that names an address
 )
+
+// hashMark begins what is stored of an entry as a hash: no entry begins so.
+const hashMark = "@"
+
+// entry is what is stored of an entry of the list: one that names an address only as a hash.
+func (h hasher) entry(text string) string {
+	if !strings.Contains(text, "@") {
+		return text
+	}
+	return hashMark + h.hash(useEntry, text, "")
+}
 
 // hash is the keyed hash of a pair of parties, in hex.
 func (h hasher) hash(u use, a, b string) string {

@@ -67,6 +67,23 @@ func newPostgres(t testing.TB) string {
 	return url
 }
 
+// pausable is the shared server, which goes on at the end of the test at the latest, and a database
+// of its own. No test here runs in parallel.
+func pausable(t *testing.T) (*postgres.Server, string) {
+	t.Helper()
+	database := newPostgres(t)
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Resume(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, database
+}
+
 // noon is the time of the tests' clocks when they begin.
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 

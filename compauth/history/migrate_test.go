@@ -86,7 +86,7 @@ func TestVersions(t *testing.T) {
 		}
 		setVersion(version - 1)
 		s := openTest(t, database, func(o *Options, _ *tuning) { o.ReadOnly = true })
-		if _, err := s.LastUsed(t.Context()); !errors.Is(err, errOlder) {
+		if _, err := s.LastUsed(t.Context(), nil); !errors.Is(err, errOlder) {
 			t.Error(err)
 		}
 		if n := old.count("SELECT COUNT(*) FROM assay_pair"); n != 3 {
@@ -103,7 +103,7 @@ func TestReadOnly(t *testing.T) {
 		if _, err := s.Sightings(t.Context(), noon); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
-		if _, err := s.LastUsed(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.LastUsed(t.Context(), nil); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
 		if s.log.String() != "" {

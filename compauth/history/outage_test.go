@@ -32,8 +32,8 @@ func (s *testStore) recovered(n int) {
 // TestPaused has a server that keeps its connections and answers nothing, with a write under
 // way. If Record waited for it, the test would not end: the server goes on only afterwards.
 func TestPaused(t *testing.T) {
-	server := postgres.ForTest(t)
-	s := openTest(t, server.URL("postgres"))
+	server, database := pausable(t)
+	s := openTest(t, database)
 	s.record(fromPTR(), good, 0, 1)
 	s.flush()
 	if err := server.Pause(); err != nil {
@@ -64,8 +64,8 @@ func TestPaused(t *testing.T) {
 
 // TestPausedLong pauses the server for longer than anybody waits for it.
 func TestPausedLong(t *testing.T) {
-	server := postgres.ForTest(t)
-	s := openTest(t, server.URL("postgres"), often)
+	server, database := pausable(t)
+	s := openTest(t, database, often)
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestDownAtClose(t *testing.T) {
 	}
 	s.Record(Message{Pair: fromPTR(), Verdict: good})
 	server.Kill()
-	if err := s.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "1 records were not written") {
+	if err := s.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "1 records were not written: ") {
 		t.Error(err)
 	}
 }
@@ -130,6 +130,8 @@ func TestDownAtClose(t *testing.T) {
 func TestLocked(t *testing.T) {
 	database := newSQLite(t)
 	s := openTest(t, database, often)
+	s.recordGood(fromPTR())
+	until(t, "what was recorded", func() bool { return s.count("SELECT COALESCE(SUM(good), 0) FROM assay_pair") == 6 })
 	other, err := sql.Open("sqlite", strings.TrimPrefix(database, "sqlite:"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,11 +147,12 @@ func TestLocked(t *testing.T) {
 	})
 	s.record(fromPTR(), good, 0, 5)
 	until(t, "the outage", func() bool { return s.lines("is down") > 0 })
+	until(t, "an answer while nothing can be written", func() bool { return s.qualifies(fromPTR()) == 701 })
 	s.record(fromPTR(), good, 0, 5)
 	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
-	s.recovered(10)
+	s.recovered(16)
 }
 
 // TestFullDisk fills the file system that the database is on, and makes room again.

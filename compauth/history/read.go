@@ -134,6 +134,11 @@ func (s *Store) fly(f *flight) {
 	s.reading.Unlock()
 	close(f.done)
 	if err != nil && l != nil && s.link.CompareAndSwap(l, nil) {
+		if !errors.Is(err, context.DeadlineExceeded) && s.ctx.Err() == nil {
+			s.mu.Lock()
+			s.doubt = &f.question
+			s.mu.Unlock()
+		}
 		s.poke() // whether the database is down is found out there
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ func (s *Store) finish() {
 		s.mu.Unlock()
 	}
 	s.link.Store(nil)
+	s.mu.Lock()
+	s.err = errClosed
+	s.mu.Unlock()
 	db := s.db
 	closed := make(chan struct{})
 	go func() {
@@ -78,14 +82,20 @@ func (s *Store) step() error {
 		if err := s.write(); err != nil {
 			return err
 		}
-		return s.prune()
+		if err := s.prune(); err != nil {
+			return err
+		}
+		return s.askAgain()
 	})
-	if err = s.source.clean(err); err != nil {
-		s.link.Store(nil)
-		s.fails++
-	} else {
+	if err = s.source.clean(err); err == nil {
 		s.fails = 0
+	} else {
+		s.fails++
+		if !s.readable() {
+			s.link.Store(nil)
+		}
 	}
+	s.lastErr = err
 	s.mu.Lock()
 	s.err = err
 	s.mu.Unlock()
@@ -103,8 +113,47 @@ func (s *Store) guard(f func() error) (err error) {
 	return f()
 }
 
+// readable tells whether what could not be written can be read nevertheless: a full disk or another's
+// lock need not cost the answers.
+func (s *Store) readable() bool {
+	if s.link.Load() == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, probeTime)
+	defer cancel()
+	err := s.guard(func() error {
+		_, err := readVersion(ctx, s.db)
+		return err
+	})
+	return err == nil && s.doubted() == nil
+}
+
+// askAgain asks what a reader got no answer to, though there was time for one. As long as it fails, the
+// database is down, whatever else it does.
+func (s *Store) askAgain() error {
+	q := s.doubted()
+	if q == nil {
+		return nil
+	}
+	l := s.current
+	if _, err := s.lookup(&l, *q); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("history: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubt = nil
+	return nil
+}
+
+func (s *Store) doubted() *question {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doubt
+}
+
 // connect makes the link where there is none.
 func (s *Store) connect() error {
+	s.leaveFile()
 	if s.link.Load() != nil {
 		return nil
 	}
@@ -118,7 +167,7 @@ func (s *Store) connect() error {
 		db.SetMaxOpenConns(readers + 2) // one writes, one is for lists
 		db.SetMaxIdleConns(readers + 2)
 		db.SetConnMaxIdleTime(5 * time.Minute)
-		s.db = db
+		s.db, s.file = db, s.source.identity()
 	}
 	h, err := s.source.prepare(ctx, s.db, s.options.ReadOnly)
 	if err != nil {
@@ -131,6 +180,20 @@ func (s *Store) connect() error {
 	l := s.current
 	s.link.Store(&l)
 	return nil
+}
+
+// leaveFile closes a file of SQLite that was removed or replaced: nobody would ever see what is written
+// to it.
+func (s *Store) leaveFile() {
+	if s.db == nil || s.source.config != nil {
+		return
+	}
+	if now := s.source.identity(); now != nil && s.file != nil && os.SameFile(now, s.file) {
+		return
+	}
+	s.link.Store(nil)
+	_ = s.db.Close() // there is nothing to be kept
+	s.db, s.file = nil, nil
 }
 
 // write writes what earlier steps left and what was recorded since.
@@ -205,19 +268,14 @@ func (s *Store) report(err error) {
 	case err != nil && !s.down:
 		s.down = true
 		if !s.options.ReadOnly || !errors.Is(err, fs.ErrNotExist) {
-			s.log.Warn("the history database is down; mail goes on without it", slog.String("error", oneLine(err)))
+			s.log.Warn("the history database is down; mail goes on without it", slog.String("error", clip(oneLine(err.Error()))))
 		}
 	case err == nil && s.down:
 		s.down = false
 		s.log.Info("the history database is back", slog.Int("dropped", s.lost))
 		s.lost = 0
 	case err == nil && s.lost > 0:
-		s.log.Warn("the history database is too slow for the mail", slog.Int("dropped", s.lost))
+		s.log.Warn("the history does not keep all that was seen", slog.Int("dropped", s.lost))
 		s.lost = 0
 	}
-}
-
-// oneLine is the text of an error, which PostgreSQL may have written.
-func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(clip(err.Error()), func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
 }

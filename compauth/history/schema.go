@@ -14,7 +14,9 @@ const version = len(migrations)
 
 // migrations are the statements that lead from each version to the next. SQLite and PostgreSQL
 // take them as they are. Days are counted since 1970-01-01 UTC, times in seconds since then.
-// assay_node is who wrote what last, so that nothing is counted twice.
+// assay_node is who wrote what last, so that nothing is counted twice. Of pairs anybody can make many
+// without a good message: such rows must not slow down the question whether an
+// infrastructure is shared, nor the search for the oldest of them.
 var migrations = [...][]string{
 	{
 		`CREATE TABLE assay_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
@@ -24,6 +26,8 @@ var migrations = [...][]string{
 			good BIGINT NOT NULL, failed BIGINT NOT NULL, other BIGINT NOT NULL,
 			PRIMARY KEY (kind, infra, org, day))`,
 		`CREATE INDEX assay_pair_day ON assay_pair (day)`,
+		`CREATE INDEX assay_pair_good ON assay_pair (kind, infra, org, day) WHERE good > 0`,
+		`CREATE INDEX assay_pair_worthless ON assay_pair (day) WHERE good = 0`,
 		`CREATE TABLE assay_contact (parties TEXT PRIMARY KEY, day BIGINT NOT NULL)`,
 		`CREATE INDEX assay_contact_day ON assay_contact (day)`,
 		`CREATE TABLE assay_sighting (
@@ -42,8 +46,9 @@ var migrations = [...][]string{
 const metaKey = "key"
 
 var (
-	errNewer = errors.New("history: the database is of a newer version of assay")
-	errOlder = errors.New("history: the database is of an older version; assay serve brings it up to date")
+	errNewer  = errors.New("history: the database is of a newer version of assay")
+	errClosed = errors.New("history: it is closed")
+	errOlder  = errors.New("history: the database is of an older version; assay serve brings it up to date")
 )
 
 // prepare brings the database to this version and gives the key that is kept in it.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,9 +21,12 @@ const (
 
 	openWait  = 2 * time.Second // for the first answer of the database
 	writeTime = 10 * time.Second
+	probeTime = time.Second // for the question whether it answers at all
 	readTime  = 2 * time.Second
 	readers   = 4
 	maxQueue  = 256 // questions that wait for a reader
+
+	closeGrace = 500 * time.Millisecond // for what Close interrupts
 )
 
 // tuning is what tests set to something smaller.
@@ -65,8 +69,9 @@ type Store struct {
 	writes chan chan error // what is recorded is to be written now
 
 	mu      sync.Mutex
-	pending *batch // nil of a store that only reads, and after Close
-	err     error  // why there is no link
+	pending *batch    // nil of a store that only reads, and after Close
+	err     error     // why there is no link
+	doubt   *question // that could not be answered, though there was time
 
 	link atomic.Pointer[link] // nil while the database is down
 
@@ -96,7 +101,9 @@ type writer struct {
 	down    bool    // an outage was reported
 	fails   int     // in a row
 	pruneAt time.Time
-	written int // rows, since the last look at the size
+	written int         // rows, since the last look at the size
+	file    os.FileInfo // of SQLite: what was opened
+	lastErr error       // of the last step
 }
 
 // Open starts a Store; without a database it is nil, a history that knows nothing. The error
@@ -172,7 +179,7 @@ func (s *Store) start() {
 func (s *Store) lives() bool { return s != nil && s.stop != nil }
 
 // Close writes what is not yet written, until ctx is done, and forgets the database. It tries
-// once: what a database that is down does not take is lost, which is the error. What is
+// once: what a database that is down does not take is lost, and the error says how much. What is
 // recorded later is dropped. Idempotent.
 func (s *Store) Close(ctx context.Context) error {
 	if !s.lives() {
@@ -182,11 +189,25 @@ func (s *Store) Close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.cancel)()
 	select {
 	case <-s.done:
-	case <-ctx.Done():
-		return fmt.Errorf("history: the last messages may not be written: %w", ctx.Err())
+	case <-s.ctx.Done():
+		select {
+		case <-s.done: // what is under way ends with its context
+		case <-time.After(closeGrace):
+			return fmt.Errorf("history: the last messages may not be written: %w", ctx.Err())
+		}
 	}
 	s.cancel()
 	return s.lostError()
+}
+
+// stopping tells that Close was called.
+func (s *Store) stopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Store) lostError() error {
@@ -194,10 +215,13 @@ func (s *Store) lostError() error {
 	for _, c := range s.chunks {
 		n += len(c.rows)
 	}
-	if n > 0 {
-		return fmt.Errorf("history: %d records were not written: %w", n, s.failure())
+	if n == 0 {
+		return nil
 	}
-	return nil
+	if err := s.lastErr; err != nil {
+		return fmt.Errorf("history: %d records were not written: %w", n, err)
+	}
+	return fmt.Errorf("history: %d records were not written", n)
 }
 
 // Record remembers a message. It never waits: what can't be kept is dropped and counted.

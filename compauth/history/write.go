@@ -119,8 +119,8 @@ func (r sightingRow) values(hasher) []any {
 		int64(r.Implicit), string(r.ImplicitResult), r.Policy, r.Entry, r.Action, r.n, r.last}
 }
 
-func (r useRow) values(hasher) []any {
-	return []any{r.entry, r.last / (24 * 60 * 60), r.last}
+func (r useRow) values(h hasher) []any {
+	return []any{h.entry(r.entry), r.last / (24 * 60 * 60), r.last}
 }
 
 // rows takes the batch apart, ordered by table.

@@ -134,9 +134,10 @@ func (s *Server) Restart(ctx context.Context) error {
 }
 
 // startGuard starts a shell that ends the server when this process is gone without having
-// called Stop: the pipe that it reads has then no other end. The server's own children end by themselves.
+// called Stop: the pipe that it reads has then no other end. The server's own children end by themselves,
+// unless they are paused.
 func (s *Server) startGuard() error {
-	const script = `read -r _; kill -CONT "$1"; kill -KILL "$1"; sleep 1; rm -rf "$2"`
+	const script = `read -r _; kill -CONT "$1" $(cat "/proc/$1/task/$1/children"); kill -KILL "$1"; sleep 1; rm -rf "$2"`
 	s.guard = exec.Command("/bin/sh", "-c", script, "guard", strconv.Itoa(s.cmd.Process.Pid), s.Dir)
 	s.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if _, err := s.guard.StdinPipe(); err != nil { // exec.Cmd keeps it until Wait
