@@ -97,7 +97,7 @@ func (s *search) author(i int) (unknown bool) {
 			a.History = v.History.Qualifies(s.ctx, s.r.pair(i, related))
 		}
 	case 1, 601:
-		if !a.SPFFail {
+		if !a.Hintless() {
 			return s.all(i)
 		}
 	}
@@ -241,7 +241,8 @@ func (s *search) early(mailFrom *task[spf.Outcome], names *task[iprev.Outcome]) 
 	a.Blocked = entry != nil && entry.Block
 	s.r.Evidence = compauth.Evidence{Authors: []compauth.Author{a}}
 	reason, _ := undecidedReason(&s.r.Evidence, 0)
-	if reason != 1 && reason != 601 || failsSPF(&s.r.SPF, s.relatedTo(domain)) {
+	a.SPFFail = failsSPF(&s.r.SPF, s.relatedTo(domain))
+	if reason != 1 && reason != 601 || a.Hintless() {
 		return nil
 	}
 	h := s.lookUp(domain)

@@ -89,8 +89,8 @@ var rules = [...]Rule{
 		Doc:  "the DMARC policy none asks for strict alignment, and SPF passes in relaxed alignment",
 		when: func(_ *Evidence, a *Author) bool { return a.strict() && a.DMARC.SPFRelaxed }},
 	{Number: "20", Implicit: true,
-		Doc:  "SPF for a MAIL FROM of the From domain's organization is fail: rules 21 to 25 are left out",
-		when: func(_ *Evidence, a *Author) bool { return a.SPFFail }},
+		Doc:  "SPF for a MAIL FROM of the From domain's organization is fail, or DMARC is temperror where an enforced policy is known: rules 21 to 25 are left out",
+		when: func(_ *Evidence, a *Author) bool { return a.Hintless() }},
 	{Number: "21", Result: Pass, Reason: 103, Implicit: true, hint: true,
 		Doc:  "a confirmed PTR name of the client is the From domain or below it",
 		when: func(_ *Evidence, a *Author) bool { return a.PTRWithin }},
@@ -126,6 +126,10 @@ func (a *Author) dmarcError() bool {
 func (a *Author) demanding() bool {
 	return a.DMARC.Policy == dmarc.PolicyQuarantine || a.DMARC.Policy == dmarc.PolicyReject
 }
+
+// Hintless tells that no hint counts for F (rule 20): the owner of F forbids the client to send, or
+// asks for proofs, which a DNS failure kept back. Anybody can name a key that DNS can't answer.
+func (a *Author) Hintless() bool { return a.SPFFail || a.dmarcError() && a.demanding() }
 
 // strict tells whether DMARC failed for strict alignment where nothing is enforced.
 func (a *Author) strict() bool {

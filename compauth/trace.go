@@ -5,11 +5,11 @@ type State string
 
 // The states, in words that may be shown.
 const (
-	Decides     State = "decides"                       // the first rule that matches; no Step follows
-	Leads       State = "matches, and leaves out rules" // rule 20, which decides nothing
-	NoMatch     State = "does not match"
+	Decides     State = "decides" // the first rule that matches; no Step follows
+	Leads       State = "yes"     // rule 20, which decides nothing
+	NoMatch     State = "no"
 	OffImplicit State = "left out: implicit is off" // Evidence.Implicit is false
-	OffSPFFail  State = "left out: rule 20 matched" // after Leads
+	OffHintless State = "left out: rule 20 matched" // after Leads
 )
 
 // A Step is what became of one rule on the way to a verdict.
@@ -48,7 +48,7 @@ func (r *Rule) state(e *Evidence, a *Author, hints bool) State {
 	case r.Implicit && !e.Implicit:
 		return OffImplicit
 	case r.hint && !hints:
-		return OffSPFFail
+		return OffHintless
 	case !r.when(e, a):
 		return NoMatch
 	case r.Result == "":

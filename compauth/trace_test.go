@@ -50,7 +50,7 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-var short = map[State]string{Decides: "decides", Leads: "leads", OffImplicit: "off", OffSPFFail: "spf"}
+var short = map[State]string{Decides: "decides", Leads: "leads", OffImplicit: "off", OffHintless: "spf"}
 
 func TestEvaluateDoesNotAllocate(t *testing.T) {
 	for _, test := range cases {
