@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"assay/auth"
 	"assay/auth/dns"
@@ -23,12 +24,17 @@ import (
 var updateScenarios = flag.Bool("update-scenarios", false, "write what the verifier gives into testdata/scenarios")
 
 // Every scenario goes through the verifier, and through a milter client that
-// plays Postfix and one that plays Sendmail; all have to give the same.
+// plays Postfix and one that plays Sendmail; all have to give the same. Together
+// they reach every rule.
 func TestScenarios(t *testing.T) {
-	for _, s := range readScenarios(t) {
+	scenarios := readScenarios(t)
+	reached := newReachedRules(t, len(scenarios))
+	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			got := s.throughVerifier(t)
+			report := s.throughVerifier(t)
+			reached.add(report)
+			got := describeReport(report)
 			if *updateScenarios {
 				s.update(t, got)
 				return
@@ -54,10 +60,31 @@ func (s *scenario) verifier(t *testing.T) *auth.Verifier {
 		t.Fatal(err)
 	}
 	resolver := dnstest.NewResolver(t, s.zone)
-	for _, name := range s.fail {
-		resolver.Fail(name)
+	for _, question := range s.fail {
+		name, typ, _ := strings.Cut(question, "/")
+		resolver.FailType(name, s.questionType(t, typ))
 	}
-	return newVerifier(config, &dns.Cache{Resolver: resolver})
+	v := newVerifier(config, &dns.Cache{Resolver: resolver})
+	v.Spoofed = s.spoofed(t)
+	v.History = s.history(t, config)
+	v.Remember = true // as in the daemon: hints are looked for also without the implicit rules
+	v.DKIM.Now = func() time.Time { return s.now }
+	return v
+}
+
+// questionType is the word behind the slash in fail; without one it is every type.
+func (s *scenario) questionType(t *testing.T, word string) dns.Type {
+	t.Helper()
+	switch word {
+	case "":
+		return 0
+	case "mx":
+		return dns.TypeMX
+	case "txt":
+		return dns.TypeTXT
+	}
+	t.Fatalf("%s: fail: %q", s.path, word)
+	return 0
 }
 
 func (s *scenario) ip(t *testing.T) netip.Addr {
@@ -83,7 +110,7 @@ func (s *scenario) parse(t *testing.T) (message.Header, *bufio.Reader) {
 }
 
 // throughVerifier gives what assay check would.
-func (s *scenario) throughVerifier(t *testing.T) string {
+func (s *scenario) throughVerifier(t *testing.T) *auth.Report {
 	t.Helper()
 	env := auth.Envelope{IP: s.ip(t), Helo: s.envelope["helo"], MailFrom: s.envelope["mail-from"], Rcpt: s.rcpt}
 	if s.envelope["auth"] != "" {
@@ -94,6 +121,10 @@ func (s *scenario) throughVerifier(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return report
+}
+
+func describeReport(report *auth.Report) string {
 	var b strings.Builder
 	for _, e := range report.Edits {
 		if e.Delete {

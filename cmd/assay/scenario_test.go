@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
 	"golang.org/x/tools/txtar"
@@ -21,21 +22,28 @@ import (
 	"assay/auth/authres"
 	assaydkim "assay/auth/dkim"
 	"assay/auth/dns/dnstest"
+	"assay/compauth/history"
 )
 
 // A scenario is one file of testdata/scenarios: a message, what SMTP and DNS
 // said, and what assay has to make of it. Sections:
 //
 //	config    TOML, as for assay serve; authserv_id is mx.example.test unless given
-//	envelope  "key: value" lines: ip, client, helo, mail-from, rcpt, auth
+//	envelope  "key: value" lines: ip, client, helo, mail-from, rcpt, auth, and days: for so long
+//	          the message was on its way since everything was signed, as DKIM sees it; none is 0
 //	zone      a master file; {{rsa}} and {{ed25519}} stand for the p= of the test keys
-//	fail      names whose questions get no answer
+//	fail      names whose questions get no answer, each with a type behind a slash or without
+//	spoofed   a spoofed-senders file
+//	history   what was seen before: see remember
+//	original  a message that is returned, signed as by sign-original; in the message {{original}}
+//	          stands for it and {{original-header}} for its header
 //	sign      a signature per line, the last one on top: d= s= a= c= h= i= as in the field
 //	message   the message, LF line ends
 //	footer    what is put behind the signed message
 //	hops      what hosts on the way did, in order: "seal d=DOMAIN s=SELECTOR a=KEY RESULTS" adds
-//	          an ARC set with these results, "text TEXT" puts a line behind the message, "change TEXT"
-//	          does so in the next host that seals, after it validated the chain
+//	          an ARC set with these results, "text TEXT" puts a line behind the message, "field NAME: VALUE"
+//	          a field on top, "change TEXT" a line behind in the next host that seals, after it
+//	          validated the chain
 //	want      the edits and the reply
 type scenario struct {
 	name     string
@@ -44,11 +52,16 @@ type scenario struct {
 	rcpt     []string
 	zone     string
 	fail     []string
-	message  []byte // CRLF, signed
-	change   string // of the next hop
+	message  []byte         // CRLF, signed
+	change   string         // of the next hop
+	store    *history.Store // nil until it is needed
+	now      time.Time      // as DKIM sees it
 	archive  *txtar.Archive
 	path     string
 }
+
+// sections are the names of the sections, each between spaces.
+const sections = " config envelope zone fail spoofed history original sign-original sign message footer hops want "
 
 func readScenarios(t *testing.T) []*scenario {
 	t.Helper()
@@ -69,16 +82,22 @@ func readScenario(t *testing.T, path string) *scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range archive.Files {
+		if !strings.Contains(sections, " "+f.Name+" ") {
+			t.Fatalf("%s: section %q", path, f.Name)
+		}
+	}
 	s := &scenario{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: archive, envelope: map[string]string{}}
 	s.config = string(s.section("config"))
 	if !strings.Contains(s.config, "authserv_id") {
 		s.config = "authserv_id = \"mx.example.test\"\n" + s.config
 	}
 	s.readEnvelope(t)
+	s.readNow(t)
 	keys := strings.NewReplacer("{{rsa}}", publicKey(t, "rsa"), "{{ed25519}}", publicKey(t, "ed25519"))
 	s.zone = keys.Replace(string(s.section("zone")))
 	s.fail = strings.Fields(string(s.section("fail")))
-	s.message = crlf(s.section("message"))
+	s.message = crlf(s.withOriginal(t, s.section("message")))
 	for line := range strings.Lines(string(s.section("sign"))) {
 		s.message = sign(t, s.message, line)
 	}
@@ -122,6 +141,8 @@ func (s *scenario) hop(t *testing.T, line string) {
 	switch verb {
 	case "text":
 		s.message = append(s.message, rest+"\r\n"...)
+	case "field":
+		s.message = append([]byte(rest+"\r\n"), s.message...)
 	case "change":
 		s.change = rest + "\r\n"
 	case "seal":
@@ -161,6 +182,18 @@ func (s *scenario) seal(t *testing.T, domain, selector, key, results string) []b
 		b.WriteString(f.Raw + "\r\n")
 	}
 	return append(b.Bytes(), s.message...)
+}
+
+// withOriginal puts the message that is returned into the one that returns it.
+func (s *scenario) withOriginal(t *testing.T, text []byte) []byte {
+	t.Helper()
+	original := crlf(s.section("original"))
+	for line := range strings.Lines(string(s.section("sign-original"))) {
+		original = sign(t, original, line)
+	}
+	whole := strings.ReplaceAll(string(original), "\r\n", "\n")
+	header, _, _ := strings.Cut(whole, "\n\n")
+	return []byte(strings.NewReplacer("{{original}}\n", whole, "{{original-header}}", header).Replace(string(text)))
 }
 
 func crlf(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }
