@@ -4,25 +4,34 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+)
 
-	"assay/testdata/lab"
+// What becomes of a message, in the words of the table.
+const (
+	delivered   = "delivered"
+	quarantined = "quarantined"
+	rejected    = "rejected"
 )
 
 // A sample is one message and what should become of it.
 type sample struct {
 	title   string
-	about   string     // one line: what is to be seen
+	about   string     // what is to be seen; "": the table says it all, and only problems are printed
 	client  netip.Addr // the SMTP client
 	name    string     // its HELO name
+	login   string     // the user that logged in; "" for none
 	from    string     // MAIL FROM; "" is the null sender
 	message []byte     // CRLF line ends
 	same    bool       // in the SMTP session of the sample before
 	forged  [][]byte   // lines of the message that must be gone
 	command []string   // run before, as assay's arguments
 
-	code    int      // of the reply to the message
-	results []string // method=value in order; nothing is delivered without
-	has     []string // text that the field has too
+	remembered bool // the verdict depends on the history
+
+	verdict string   // compauth and reason: "pass 100"
+	done    string   // delivered, quarantined or rejected
+	results []string // of a delivered message, method=value in order, without compauth; nil: any
+	has     []string // text that the field, or else the reply, has too
 }
 
 // The clients, with the names that they say.
@@ -41,78 +50,88 @@ func text(fields string) []byte {
 	return []byte(fields + "To: Box <box@example.test>\r\nDate: Mon, 05 Jan 2026 08:00:00 +0000\r\n\r\nHello,\r\n\r\n.. and goodbye.\r\n")
 }
 
-// makeSamples makes the messages; key signs for fabrikam.example, list for the mailing list.
-func makeSamples(key, list *lab.Key) ([]sample, error) {
-	signed, err := key.Sign(text("From: Ann <ann@fabrikam.example>\r\nSubject: The contract\r\nMessage-ID: <1@fabrikam.example>\r\n"),
+// note is a message that nobody signs.
+func note(from, subject string) []byte {
+	return text("From: " + from + "\r\nSubject: " + subject + "\r\nMessage-ID: <note@demo.example>\r\n")
+}
+
+// makeSamples makes the messages in the order in which they are sent.
+func makeSamples(keys keyring) ([]sample, error) {
+	signed, err := keys.fabrikam.Sign(text("From: Ann <ann@fabrikam.example>\r\nSubject: The contract\r\nMessage-ID: <1@fabrikam.example>\r\n"),
 		"relaxed/relaxed", "From", "To", "Subject", "Date", "Message-ID")
 	if err != nil {
 		return nil, err
 	}
-	exact, err := key.Sign(text("From:  Ann   <ann@fabrikam.example>\r\nSubject: Gr\xfc\xdfe\r\n\taus  der\r\n Ferne \r\nX-Tight:no space\r\nMessage-ID: <2@fabrikam.example>\r\n"),
+	exact, err := keys.fabrikam.Sign(text("From:  Ann   <ann@fabrikam.example>\r\nSubject: Gr\xfc\xdfe\r\n\taus  der\r\n Ferne \r\nX-Tight:no space\r\nMessage-ID: <2@fabrikam.example>\r\n"),
 		"simple/simple")
 	if err != nil {
 		return nil, err
 	}
-	spoof := text("From: Ann <ann@fabrikam.example>\r\nSubject: New bank account\r\nMessage-ID: <3@attacker.example>\r\n")
-	forwarded, err := throughList(signed, list)
+	forwarded, err := throughList(signed, keys.list)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(goodSamples(signed, exact), badSamples(signed, spoof), listSamples(forwarded)), nil
+	bounces, err := bounceSamples(keys.own)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(goodSamples(signed, exact), badSamples(signed), listSamples(forwarded),
+		forbiddenSamples(), entrySamples(), hintSamples(), bypassSamples(), bounces, historySamples(), relaySamples(signed)), nil
 }
 
 func goodSamples(signed, exact []byte) []sample {
 	allPass := []string{"spf=pass", "dkim=pass", "dmarc=pass", "arc=none", "iprev=pass"}
 	return []sample{{
-		title: "Signed mail", about: "DKIM and SPF pass, both aligned with the From domain",
+		title: "signed mail", about: "DKIM and SPF pass, both aligned with the From domain",
 		client: fabrikam, name: "mail.fabrikam.example", from: "ann@fabrikam.example", message: signed,
-		code: 250, results: allPass,
+		verdict: "pass 100", done: delivered, results: allPass,
 		has: []string{"smtp.mailfrom=fabrikam.example", "header.d=fabrikam.example", "header.s=s1", "header.a=rsa-sha256", "header.from=fabrikam.example", "policy.iprev=192.0.2.10"},
 	}, {
-		title: "SPF only", about: "no signature: DMARC passes by SPF alone",
+		title:  "not signed, SPF passes",
 		client: newsletter, name: "out.newsletter.example", from: "news@newsletter.example",
-		message: text("From: News <news@newsletter.example>\r\nSubject: This week\r\n"),
-		code:    250, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "arc=none", "iprev=pass"},
+		message: note("News <news@newsletter.example>", "This week"),
+		verdict: "pass 100", done: delivered, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "arc=none", "iprev=pass"},
 		has: []string{"smtp.mailfrom=newsletter.example", "header.from=newsletter.example"},
 	}, {
-		title: "Byte for byte", about: "8-bit, folded and oddly spaced header, c=simple/simple: it only passes when nothing was touched",
+		title:  "signed byte for byte, header 8-bit and odd",
 		client: fabrikam, name: "mail.fabrikam.example", from: "ann@fabrikam.example", message: exact,
-		code: 250, results: allPass,
+		verdict: "pass 100", done: delivered, results: allPass,
 		has: []string{"header.d=fabrikam.example"},
 	}, {
-		title: "A bounce", about: "null sender: SPF is checked for the HELO name",
+		title:  "null sender, SPF of the HELO name",
 		client: fabrikam, name: "mail.fabrikam.example", from: "",
 		message: text("From: Mail system <postmaster@mail.fabrikam.example>\r\nSubject: Undelivered mail\r\nAuto-Submitted: auto-replied\r\n"),
-		code:    250, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "arc=none", "iprev=pass"},
+		verdict: "pass 100", done: delivered, results: []string{"spf=pass", "dkim=none", "dmarc=pass", "arc=none", "iprev=pass"},
 		has: []string{"smtp.helo=mail.fabrikam.example", "header.from=mail.fabrikam.example"},
 	}, {
-		title: "IPv6", about: "the same message from an IPv6 client",
+		title:  "signed mail over IPv6",
 		client: fabrikam6, name: "mail.fabrikam.example", from: "ann@fabrikam.example", message: signed,
-		code: 250, results: allPass,
+		verdict: "pass 100", done: delivered, results: allPass,
 		has: []string{"2001:db8::10"},
 	}}
 }
 
-func badSamples(signed, spoof []byte) []sample {
+func badSamples(signed []byte) []sample {
 	forged := slices.Concat([]byte(forgedField), text("From: Al <al@attacker.example>\r\nSubject: Trust me\r\n"))
+	spoof := note("Ann <ann@fabrikam.example>", "New bank account")
 	return []sample{{
-		title: "Forged results", about: "the sender brings an Authentication-Results field in our name: it is gone",
+		title: "forged results, SPF passes", about: "the sender brings an Authentication-Results field in our name: it is gone",
 		client: attacker, name: "attacker.example", from: "al@attacker.example",
 		message: forged, forged: bytes.SplitAfter([]byte(forgedField), []byte("\r\n"))[:2],
-		code: 250, results: []string{"spf=pass", "dkim=none", "dmarc=none", "arc=none", "iprev=fail"},
+		verdict: "pass 109", done: delivered, results: []string{"spf=pass", "dkim=none", "dmarc=none", "arc=none", "iprev=fail"},
 		has: []string{"smtp.mailfrom=attacker.example", "header.from=attacker.example"},
 	}, {
-		title: "A spoof", about: "From fabrikam.example, which asks to reject what is not its own",
+		title: "a spoof of p=reject", about: "From fabrikam.example, which asks to reject what is not its own",
 		client: attacker, name: "attacker.example", from: "al@attacker.example", message: spoof,
-		code: 550,
+		verdict: "fail 000", done: rejected, has: []string{"5.7.1 rejected by DMARC policy for fabrikam.example (reason 000)"},
 	}, {
-		title: "Two in one session, first", about: "rejected like the one before",
+		title:  "two in one session: a spoof",
 		client: fabrikam, name: "mail.fabrikam.example", from: "al@attacker.example", message: spoof,
-		code: 550,
+		verdict: "fail 000", done: rejected, has: []string{"(reason 000)"},
 	}, {
-		title: "Two in one session, second", about: "good mail: the client's address and name are still known",
+		title:  "two in one session: then signed mail",
 		client: fabrikam, name: "mail.fabrikam.example", from: "ann@fabrikam.example", message: signed, same: true,
-		code: 250, results: []string{"spf=pass", "dkim=pass", "dmarc=pass", "arc=none", "iprev=pass"},
+		verdict: "pass 100", done: delivered, results: []string{"spf=pass", "dkim=pass", "dmarc=pass", "arc=none", "iprev=pass"},
 		has: []string{"policy.iprev=192.0.2.10"},
 	}}
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,61 +22,21 @@ import (
 	"assay/testdata/mta"
 )
 
-// hostname is the name of the demo's mail server, and its authserv-id.
-const hostname = "mx.example.test"
-
-// zone is all that the demo's DNS knows, but for the DKIM keys.
-const zone = `
-; fabrikam.example signs, publishes SPF and asks to reject what is forged
-fabrikam.example.                TXT "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 -all"
-mail.fabrikam.example.           TXT "v=spf1 a -all"
-_dmarc.fabrikam.example.         TXT "v=DMARC1; p=reject"
-mail.fabrikam.example.           A    192.0.2.10
-mail.fabrikam.example.           AAAA 2001:db8::10
-10.2.0.192.in-addr.arpa.         PTR  mail.fabrikam.example.
-0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.fabrikam.example.
-
-; newsletter.example has SPF only
-newsletter.example.              TXT "v=spf1 ip4:192.0.2.20 -all"
-_dmarc.newsletter.example.       TXT "v=DMARC1; p=none"
-out.newsletter.example.          A    192.0.2.20
-20.2.0.192.in-addr.arpa.         PTR  out.newsletter.example.
-
-; attacker.example has SPF, and a reverse name that leads nowhere
-attacker.example.                TXT "v=spf1 ip4:203.0.113.66 -all"
-66.113.0.203.in-addr.arpa.       PTR  mail.attacker.example.
-
-; lists.example is a mailing list
-lists.example.                   TXT "v=spf1 ip4:198.51.100.30 -all"
-mail.lists.example.              A    198.51.100.30
-30.100.51.198.in-addr.arpa.      PTR  mail.lists.example.
-`
-
-const config = `authserv_id = "` + hostname + `"
-
-[milter]
-listen = ["unix:%[1]s/assay.sock"]
-socket_mode = "0666"   # Postfix's own user must reach it
-
-[dns]
-servers = ["%[2]s"]
-
-[arc]
-trusted_sealers_file = "%[1]s/trusted-sealers"
-
-[policy]
-dmarc_reject = "reject"
-`
+// patience is longer than anything takes that is waited for.
+const patience = 30 * time.Second
 
 // A world is all that the demo runs.
 type world struct {
-	dir     string
-	binary  string
-	dns     *dnstest.Server
-	postfix *mta.MTA
-	daemon  *exec.Cmd
-	log     syncBuffer
-	samples []sample
+	dir      string
+	binary   string
+	dns      *dnstest.Server
+	postfix  *mta.MTA
+	daemon   *exec.Cmd
+	log      syncBuffer
+	samples  []sample
+	answered int // messages so far to which Postfix has replied
+	held     int // those of them that it holds
+	again    int // messages that were sent once more
 }
 
 // startWorld starts DNS, the daemon and Postfix, in this order.
@@ -94,32 +56,46 @@ func (w *world) start(ctx context.Context) error {
 	if err := os.Chmod(w.dir, 0o755); err != nil {
 		return err
 	}
-	key, err := lab.NewRSA("fabrikam.example", "s1", 2048)
+	keys, err := newKeys()
 	if err != nil {
 		return err
 	}
-	list, err := lab.NewRSA(listDomain, "arc", 2048)
-	if err != nil {
+	if w.samples, err = makeSamples(keys); err != nil {
 		return err
 	}
-	if w.samples, err = makeSamples(key, list); err != nil {
+	if err := w.startDNS(keys); err != nil {
 		return err
 	}
-	if err := w.startDNS(key, list); err != nil {
+	if err := w.writeHistory(ctx, time.Now()); err != nil {
 		return err
 	}
 	if err := w.startDaemon(ctx); err != nil {
 		return err
 	}
-	w.postfix, err = mta.StartPostfix(ctx, mta.Options{Hostname: hostname, Milters: []string{"unix:" + w.socket()}})
+	w.postfix, err = mta.StartPostfix(ctx, mta.Options{Hostname: hostname, Milters: []string{"unix:" + w.path("assay.sock")}})
 	return err
 }
 
-func (w *world) socket() string { return filepath.Join(w.dir, "assay.sock") }
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
-func (w *world) startDNS(keys ...*lab.Key) error {
+// A keyring has the keys that sign in the demo.
+type keyring struct{ fabrikam, list, own *lab.Key }
+
+func newKeys() (k keyring, err error) {
+	for _, n := range []struct {
+		key              **lab.Key
+		domain, selector string
+	}{{&k.fabrikam, "fabrikam.example", "s1"}, {&k.list, listDomain, "arc"}, {&k.own, ownDomain, "s1"}} {
+		if *n.key, err = lab.NewRSA(n.domain, n.selector, 2048); err != nil {
+			return keyring{}, err
+		}
+	}
+	return k, nil
+}
+
+func (w *world) startDNS(keys keyring) error {
 	text := "$TTL 3600\n" + zone
-	for _, key := range keys {
+	for _, key := range []*lab.Key{keys.fabrikam, keys.list, keys.own} {
 		record, err := key.Record()
 		if err != nil {
 			return err
@@ -130,13 +106,16 @@ func (w *world) startDNS(keys ...*lab.Key) error {
 	if err != nil {
 		return err
 	}
-	w.dns, err = dnstest.Listen(z, "127.0.0.1:0")
-	return err
+	if w.dns, err = dnstest.Listen(z, "127.0.0.1:0"); err != nil {
+		return err
+	}
+	w.dns.SetNameFault(brokenName, dnstest.ServFail)
+	return nil
 }
 
 // startDaemon starts assay and waits until it listens.
 func (w *world) startDaemon(ctx context.Context) error {
-	file := filepath.Join(w.dir, "assay.toml")
+	file := w.path("assay.toml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, config, w.dir, w.dns.Addr()), 0o644); err != nil {
 		return err
 	}
@@ -148,16 +127,32 @@ func (w *world) startDaemon(ctx context.Context) error {
 		w.daemon = nil
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	err := until(ctx, "the daemon listens", func() (bool, error) {
+		conn, err := net.Dial("unix", w.path("assay.sock"))
+		if err != nil {
+			return false, nil
+		}
+		return true, conn.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, w.log.String())
+	}
+	return nil
+}
+
+// until calls f every few milliseconds until it is true or fails.
+func until(ctx context.Context, what string, f func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for tick := time.NewTicker(10 * time.Millisecond); ; {
-		conn, err := net.Dial("unix", w.socket())
-		if err == nil {
-			return conn.Close()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := f(); ok || err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the daemon does not listen: %w\n%s", err, w.daemonLog())
+			return fmt.Errorf("waiting until %s: %w", what, ctx.Err())
 		case <-tick.C:
 		}
 	}
@@ -181,7 +176,20 @@ func (w *world) stop() error {
 	return errors.Join(append(errs, os.RemoveAll(w.dir))...)
 }
 
-func (w *world) daemonLog() string { return w.log.String() }
+// An event is a line of the daemon's log.
+type event struct{ Msg, Compauth, Reason, Disposition string }
+
+// events lists the lines so far that say one of these.
+func (w *world) events(messages ...string) []event {
+	var events []event
+	for line := range strings.Lines(w.log.String()) {
+		var e event
+		if json.Unmarshal([]byte(line), &e) == nil && slices.Contains(messages, e.Msg) {
+			events = append(events, e)
+		}
+	}
+	return events
+}
 
 // A syncBuffer is a bytes.Buffer for two goroutines.
 type syncBuffer struct {
