@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"assay/auth/dns/dnstest"
 	"assay/auth/message"
+	"assay/compauth/history"
 	"assay/testdata/milterclient"
 )
 
@@ -57,8 +60,14 @@ func benchMessage(t testing.TB, size int, signatures ...string) milterclient.Mes
 	return milterclient.Message{From: "joe@example.org", Header: header, Body: rest.Bytes()}
 }
 
-// benchDaemon serves the milter with the defaults and a real DNS server.
+// benchDaemon serves the milter with the defaults but the history, and a real DNS server.
 func benchDaemon(b *testing.B) string {
+	b.Helper()
+	return benchDaemonWith(b, nil)
+}
+
+// benchDaemonWith also has a history, into which goes what is seen; nil: none.
+func benchDaemonWith(b *testing.B, store *history.Store) string {
 	b.Helper()
 	zone := strings.NewReplacer("{{rsa}}", publicKey(b, "rsa"), "{{ed25519}}", publicKey(b, "ed25519")).Replace(benchZone)
 	server := dnstest.Start(b, zone)
@@ -71,7 +80,9 @@ func benchDaemon(b *testing.B) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return startMilter(b, newVerifier(config, resolver))
+	v := newVerifier(config, resolver)
+	v.History, v.Remember = store, store != nil
+	return startMilter(b, v)
 }
 
 func benchConn(b *testing.B, address string) *milterclient.Conn {
@@ -168,4 +179,67 @@ func BenchmarkMilterLatency(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs-p99")
 		})
 	}
+}
+
+// benchHistory is a history in a file.
+func benchHistory(b *testing.B) *history.Store {
+	b.Helper()
+	store, err := history.Open(history.Options{Database: "sqlite:" + filepath.Join(b.TempDir(), "history.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := store.Close(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
+	return store
+}
+
+// The time of one message on one connection with and without a history, DNS warm: one that is
+// authenticated, to one of a thousand recipients; one that is not, about whose senders the history was
+// asked before; and one to a recipient that it was never asked about, which waits for the database.
+func BenchmarkMessage(b *testing.B) {
+	authenticated := benchMessage(b, 5<<10, "d=example.org s=sel")
+	unknown := benchMessage(b, 5<<10)
+	unknown.From, unknown.Header[0] = "joe@example.net", message.NewField("From", " joe@example.net")
+	for _, mail := range []struct {
+		name       string
+		message    milterclient.Message
+		verdict    string
+		recipients int
+	}{
+		{"authenticated", authenticated, "compauth=pass reason=100", 1000},
+		{"unknown", unknown, "compauth=fail reason=001", 1},
+		{"new", unknown, "compauth=fail reason=001", 1 << 30},
+	} {
+		for _, remembers := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/history=%t", mail.name, remembers), func(b *testing.B) {
+				var store *history.Store
+				if remembers {
+					store = benchHistory(b)
+				}
+				conn := benchConn(b, benchDaemonWith(b, store))
+				defer conn.Close()
+				benchMail(b, conn, mail.message, mail.verdict, mail.recipients)
+			})
+		}
+	}
+}
+
+// benchMail sends a message to one recipient after the other.
+func benchMail(b *testing.B, conn *milterclient.Conn, m milterclient.Message, verdict string, recipients int) {
+	b.Helper()
+	var took []time.Duration
+	for b.Loop() {
+		m.Rcpts = []string{fmt.Sprintf("box%d@example.test", len(took)%recipients)}
+		began := time.Now()
+		result, err := conn.Send(m)
+		took = append(took, time.Since(began))
+		if err != nil || len(result.Edits) != 1 || !strings.Contains(result.Edits[0].Value, verdict) {
+			b.Fatalf("%+v, %v", result, err)
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "µs-median")
 }

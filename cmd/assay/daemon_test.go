@@ -178,13 +178,23 @@ func (b *logBuffer) String() string {
 // wait waits until the log holds the text, and gives the line with it.
 func (b *logBuffer) wait(t *testing.T, text string) string {
 	t.Helper()
+	return b.waitFor(t, 1, text)
+}
+
+// waitFor waits until so many lines of the log hold the text, and gives the last of them.
+func (b *logBuffer) waitFor(t *testing.T, lines int, text string) string {
+	t.Helper()
 	limit := time.After(time.Minute)
 	for {
 		b.mu.Lock()
 		log, added := b.text.String(), b.added
 		b.mu.Unlock()
+		left := lines
 		for line := range strings.Lines(log) {
-			if strings.Contains(line, text) {
+			if !strings.Contains(line, text) {
+				continue
+			}
+			if left--; left == 0 {
 				return line
 			}
 		}

@@ -77,7 +77,13 @@ func eachMTA(t *testing.T, config string, f func(mtaTest)) {
 
 func newMTATest(t *testing.T, start mta.Starter, config string, o mta.Options) mtaTest {
 	t.Helper()
-	assay := startProcess(t, mtaZone, config)
+	return newMTATestIn(t, start, mtaZone, config, o)
+}
+
+// newMTATestIn does the same with a zone of the caller's.
+func newMTATestIn(t *testing.T, start mta.Starter, zone, config string, o mta.Options) mtaTest {
+	t.Helper()
+	assay := startProcess(t, zone, config)
 	if o.Milters == nil {
 		o.Milters = []string{assay.listen}
 	}
@@ -227,7 +233,7 @@ func TestMTAQuarantine(t *testing.T) {
 		if err != nil || len(held) != 1 || held[0].Sender != "joe@held.example" {
 			m.Fatalf("held %+v, %v", held, err)
 		}
-		if m.Name == "sendmail" && held[0].Reason != "DMARC policy for held.example: quarantine" {
+		if m.Name == "sendmail" && held[0].Reason != "DMARC policy for held.example (reason 000)" {
 			m.Errorf("reason %q", held[0].Reason)
 		}
 	})
