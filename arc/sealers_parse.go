@@ -62,9 +62,10 @@ func parseSealer(text string) (Sealer, error) {
 
 const adviceExample = `write one such as "example.org"`
 
-// reason is what ToASCII found, in brackets, if it says more than that it is no domain.
+// reason is what ToASCII found, in brackets, if it says more than that it is no domain
+// and does not repeat a long text.
 func reason(err error) string {
-	if cause := errors.Unwrap(err); cause != nil {
+	if cause := errors.Unwrap(err); cause != nil && len(cause.Error()) <= 120 {
 		return " (" + cause.Error() + ")"
 	}
 	return ""

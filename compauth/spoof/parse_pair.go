@@ -213,9 +213,10 @@ func parseDomain(text string) (string, error) {
 	return domain, nil
 }
 
-// reason is what ToASCII found, in brackets, if it says more than that it is no domain.
+// reason is what ToASCII found, in brackets, if it says more than that it is no domain
+// and does not repeat a long text.
 func reason(err error) string {
-	if cause := errors.Unwrap(err); cause != nil {
+	if cause := errors.Unwrap(err); cause != nil && len(cause.Error()) <= 120 {
 		return " (" + cause.Error() + ")"
 	}
 	return ""
@@ -229,7 +230,7 @@ func checkOwner(domain string) error {
 	case !strings.Contains(domain, "."):
 		return errors.New("has one label only; write the whole domain such as \"example.org\"")
 	case suffix == domain || below == "x."+domain:
-		return errors.New("is a public suffix: names below it belong to many owners; write the domain of one of them such as \"example." + domain + "\", or a network")
+		return errors.New("is a public suffix: names below it belong to many owners; write the domain of one of them such as \"example." + domain + "\", or the network that sends, such as \"192.0.2.0/24\"")
 	}
 	return nil
 }

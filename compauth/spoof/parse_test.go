@@ -171,7 +171,7 @@ func TestParseInfrastructureRefuses(t *testing.T) {
 		"":                        `is empty; write a domain, a network or "*"`,
 		"com":                     `has one label only; `,
 		"localhost":               `has one label only; `,
-		"co.uk":                   `is a public suffix: names below it belong to many owners; write the domain of one of them such as "example.co.uk", or a network`,
+		"co.uk":                   `is a public suffix: names below it belong to many owners; write the domain of one of them such as "example.co.uk", or the network that sends, such as "192.0.2.0/24"`,
 		"Github.IO":               `is a public suffix: `,
 		"kawasaki.jp":             `is a public suffix: `,
 		"foo.ck":                  `is a public suffix: `,
