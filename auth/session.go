@@ -4,14 +4,57 @@ import (
 	"context"
 	"net/netip"
 
+	"assay/auth/dmarc"
 	"assay/auth/dns"
 	"assay/auth/iprev"
 	"assay/auth/spf"
 )
 
-// maxInFlight bounds the DNS questions of one session that are under way at once. Ordinary
+// These bound the DNS questions of one kind in one session that are under way at once. Ordinary
 // messages have fewer; one that names many silent domains waits by itself.
-const maxInFlight = 16
+const (
+	maxInFlight      = 16
+	maxMinorInFlight = 8 // of what seldom decides
+
+	// maxAuthorsInFlight has room for everything that is asked about the policies of one message's
+	// authors: their tree walks, and whether they exist.
+	maxAuthorsInFlight = MaxAuthors * (dmarc.MaxQueries + 1)
+)
+
+// lookups is what is asked in a session. Each kind has its own bound: the sender chooses most of the
+// names, and how many there are; where they are silent, no other kind waits for them.
+type lookups struct {
+	client  *dns.Counting // its names, and hints
+	helo    *dns.Counting // SPF
+	spf     *dns.Counting // of MAIL FROM
+	keys    *dns.Counting // of DKIM, also in what a bounce returns
+	chain   *dns.Counting // keys of ARC
+	authors *dns.Counting // policies
+	others  *dns.Counting // domains that DMARC compares with those of the authors
+}
+
+func newLookups(v *Verifier) lookups {
+	atOnce := func(n int) *dns.Counting {
+		return &dns.Counting{Resolver: v.Resolver, InFlight: make(chan struct{}, n)}
+	}
+	return lookups{
+		client:  atOnce(maxInFlight),
+		helo:    atOnce(maxMinorInFlight),
+		spf:     atOnce(maxInFlight),
+		keys:    atOnce(max(maxInFlight, v.DKIM.MaxSignatures+maxReturnedSignatures)), // one of them may be the author's
+		chain:   atOnce(maxMinorInFlight),
+		authors: atOnce(maxAuthorsInFlight),
+		others:  atOnce(maxMinorInFlight),
+	}
+}
+
+// count says how many questions were sent, and how many the cache answered.
+func (l *lookups) count() (queries, hits int) {
+	for _, c := range [...]*dns.Counting{l.client, l.helo, l.spf, l.keys, l.chain, l.authors, l.others} {
+		queries, hits = queries+c.Queries(), hits+c.Hits()
+	}
+	return queries, hits
+}
 
 // A Session is one SMTP session: the lookups that begin before a message does.
 // Its methods are called one at a time.
@@ -19,8 +62,8 @@ type Session struct {
 	v      *Verifier
 	ctx    context.Context
 	cancel context.CancelFunc
-	dns    *dns.Counting // what is asked in this session
-	asked  int           // of its questions, those that earlier reports counted
+	dns    lookups
+	asked  int // of its questions, those that earlier reports counted
 	hits   int
 	ip     netip.Addr
 	exempt bool
@@ -36,7 +79,7 @@ type Session struct {
 // The session's lookups end with ctx, at the latest.
 func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: &dns.Counting{Resolver: v.Resolver, InFlight: make(chan struct{}, maxInFlight)}}
+	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: newLookups(v)}
 	s.relay = contains(v.Relays, s.ip)
 	s.exempt = !s.relay && contains(v.Trusted, s.ip)
 	if !s.relay && !s.exempt {
@@ -47,7 +90,7 @@ func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
 
 func (s *Session) startIPRev(ip netip.Addr) {
 	s.iprev = startIn(s, func(ctx context.Context) iprev.Outcome {
-		return iprev.Lookup(ctx, s.dns, ip)
+		return iprev.Lookup(ctx, s.dns.client, ip)
 	})
 }
 
@@ -67,7 +110,7 @@ func (s *Session) startHelo(ip netip.Addr, name string) {
 	}
 	query := spf.Query{IP: ip, Helo: name}
 	s.helo = startIn(s, func(ctx context.Context) *spf.Outcome {
-		outcome := s.spfChecker().CheckHelo(ctx, query)
+		outcome := s.spfChecker(s.dns.helo).CheckHelo(ctx, query)
 		return &outcome
 	})
 }
@@ -84,7 +127,7 @@ func (s *Session) MailFrom(env Envelope) {
 func (s *Session) startSPF(env Envelope) {
 	query := spf.Query{IP: env.IP.Unmap(), Helo: env.Helo, MailFrom: env.MailFrom}
 	s.spf = startIn(s, func(ctx context.Context) spf.Outcome {
-		return s.spfChecker().CheckHost(ctx, query)
+		return s.spfChecker(s.dns.spf).CheckHost(ctx, query)
 	})
 }
 
@@ -137,15 +180,15 @@ func startIn[T any](s *Session, f func(context.Context) T) *task[T] {
 // count says how many questions were sent, and how many the cache answered, since
 // the last call.
 func (s *Session) count() (queries, hits int) {
-	asked, found := s.dns.Queries(), s.dns.Hits()
+	asked, found := s.dns.count()
 	queries, hits = asked-s.asked, found-s.hits
 	s.asked, s.hits = asked, found
 	return queries, hits
 }
 
-func (s *Session) spfChecker() *spf.Checker {
+func (s *Session) spfChecker(r dns.Resolver) *spf.Checker {
 	checker := s.v.SPF
-	checker.Resolver = s.dns
+	checker.Resolver = r
 	return &checker
 }
 

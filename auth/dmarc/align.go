@@ -103,15 +103,20 @@ func (l *lookups) related(w *walk, domain string) (ternary, error) {
 	case !w.asksFor(domain):
 		return open, w.err()
 	}
-	other := l.walk(domain)
-	same := sameOrg(w, other)
+	return related(w, l.walk(domain))
+}
+
+// related tells whether two walks lead to one Organizational Domain; the error is what leaves
+// it open.
+func related(a, b *walk) (ternary, error) {
+	same := sameOrg(a, b)
 	if same != open {
 		return same, nil
 	}
-	if err := w.err(); err != nil {
+	if err := a.err(); err != nil {
 		return open, err
 	}
-	return open, other.err()
+	return open, b.err()
 }
 
 // mayShare tells whether a domain can have the Organizational Domain of w at all. Most

@@ -65,6 +65,34 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// TestOthers asks for the names of authors by one resolver and for all else by the other.
+func TestOthers(t *testing.T) {
+	zone := txt("example.com", "v=DMARC1; p=none; np=reject")
+	authors, others := dnstest.NewResolver(t, zone), dnstest.NewResolver(t, zone)
+	v := (&Evaluator{Resolver: authors, Others: others}).Begin(t.Context(), []string{"a.example.com"}, []string{"b.example.com"})
+	v.Expect([]string{"b.example.com", "c.example.com", "esp.example"})
+	v.Evaluate("a.example.com", spfOutcome("pass d.example.com"), nil)
+	_, _ = v.OrgDomain("a.example.com")
+	_, _ = v.SameOrg("e.example.com", "f.example.com")
+	v.Cancel()
+	for _, test := range []struct {
+		r    *dnstest.Resolver
+		want string
+	}{
+		{authors, "_dmarc.a.example.com _dmarc.com _dmarc.example.com a.example.com"},
+		{others, "_dmarc.b.example.com _dmarc.c.example.com _dmarc.d.example.com _dmarc.e.example.com _dmarc.f.example.com"},
+	} {
+		var names []string
+		for _, q := range test.r.Asked() {
+			names = append(names, q.Name)
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, " "); got != test.want {
+			t.Errorf("\n got %s\nwant %s", got, test.want)
+		}
+	}
+}
+
 // TestManyIdentifiers stays within MaxIdentifiers tree walks.
 func TestManyIdentifiers(t *testing.T) {
 	r := dnstest.NewResolver(t, txt("example.com", reject))

@@ -40,6 +40,10 @@ var errNoAuthor = errors.New("dmarc: no author domain")
 // lacks a Resolver.
 type Evaluator struct {
 	Resolver dns.Resolver
+
+	// Others is asked for the tree walks of all domains but those that are given to Begin as authors,
+	// so that many slow identifiers can't keep the policies waiting. Nil means Resolver.
+	Others dns.Resolver
 }
 
 // An Evaluation is the evaluation of one message. Its methods are safe for concurrent use.
@@ -85,13 +89,21 @@ func (e *Evaluator) OrgDomain(ctx context.Context, domain string) (string, error
 // The caller limits the authors, and calls Cancel when it needs no more. Lookups end
 // with ctx.
 func (e *Evaluator) Begin(ctx context.Context, authors, identifiers []string) *Evaluation {
-	v := &Evaluation{lookups: newLookups(ctx, e.Resolver), authors: map[string]*author{}}
-	orgs := map[string]bool{}
+	v := &Evaluation{lookups: newLookups(ctx, e.Resolver, e.Others), authors: map[string]*author{}}
 	for _, name := range authors {
 		if domain, ok := normalize(name); ok {
-			orgs[Registrable(domain)] = true
 			v.beginAuthor(domain)
 		}
+	}
+	v.Expect(identifiers)
+	return v
+}
+
+// Expect does what Begin does for identifiers, when these are known only later.
+func (v *Evaluation) Expect(identifiers []string) {
+	orgs := map[string]bool{}
+	for domain := range v.authors {
+		orgs[Registrable(domain)] = true
 	}
 	begun := 0
 	for _, name := range identifiers {
@@ -101,7 +113,6 @@ func (e *Evaluator) Begin(ctx context.Context, authors, identifiers []string) *E
 			v.lookups.beginWalk(domain)
 		}
 	}
-	return v
 }
 
 // beginAuthor starts the policy discovery of an author domain. A goroutine of its own
@@ -110,7 +121,7 @@ func (v *Evaluation) beginAuthor(domain string) {
 	if v.authors[domain] != nil {
 		return
 	}
-	v.lookups.beginWalk(domain)
+	v.lookups.beginWalkBy(v.lookups.resolver, domain)
 	a := &author{done: make(chan struct{})}
 	v.authors[domain] = a
 	v.lookups.running.Go(func() {
@@ -173,32 +184,33 @@ func (v *Evaluation) OrgDomain(domain string) (string, error) {
 	return w.org, nil
 }
 
-// Related tells whether a domain certainly has the Organizational Domain of an author.
-// One that can't have costs no question.
-func (v *Evaluation) Related(author, domain string) bool {
+// Related tells whether a domain has the Organizational Domain of an author. The error tells that DNS
+// left it open; then it is not related as far as is known. One that can't have it costs no question.
+func (v *Evaluation) Related(author, domain string) (bool, error) {
 	a, ok := normalize(author)
 	d, ok2 := normalize(domain)
 	if !ok || !ok2 {
-		return false
+		return false, nil
 	}
-	related, _ := v.lookups.related(v.lookups.walk(a), d)
-	return related == yes
+	related, err := v.lookups.related(v.lookups.walk(a), d)
+	return related == yes, err
 }
 
-// SameOrg tells whether two domains, neither of which need be an author's, certainly have one
-// Organizational Domain. Both tree walks are under way at once. Two domains that the Public Suffix
-// List does not see in one organization are not in one, and cost no question.
-func (v *Evaluation) SameOrg(a, b string) bool {
+// SameOrg tells whether two domains, neither of which need be an author's, have one
+// Organizational Domain; the error as for Related. Both tree walks are under way at once. Two domains
+// that the Public Suffix List does not see in one organization are not in one, and cost no question.
+func (v *Evaluation) SameOrg(a, b string) (bool, error) {
 	x, ok := normalize(a)
 	y, ok2 := normalize(b)
 	switch {
 	case !ok || !ok2 || Registrable(x) != Registrable(y):
-		return false
+		return false, nil
 	case x == y:
-		return true
+		return true, nil
 	}
 	v.lookups.beginWalk(y)
-	return sameOrg(v.lookups.walk(x), v.lookups.walk(y)) == yes
+	same, err := related(v.lookups.walk(x), v.lookups.walk(y))
+	return same == yes, err
 }
 
 // Cancel stops what is under way and waits until nothing of the Evaluation is running. Idempotent.

@@ -17,6 +17,7 @@ type lookups struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	resolver dns.Resolver
+	others   dns.Resolver // for walks that are no author's
 
 	mu       sync.Mutex
 	ended    bool // nothing new begins
@@ -44,14 +45,17 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("dmarc: panic: %v\n%s", p.value, p.stack) }
 
-func newLookups(ctx context.Context, r dns.Resolver) *lookups {
+func newLookups(ctx context.Context, r, others dns.Resolver) *lookups {
+	if others == nil {
+		others = r
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	return &lookups{ctx: ctx, cancel: cancel, resolver: r, asked: map[dns.Question]*lookup{}}
+	return &lookups{ctx: ctx, cancel: cancel, resolver: r, others: others, asked: map[dns.Question]*lookup{}}
 }
 
-// begin starts what is to be known about a domain, unless it has begun: its
+// begin starts what is to be known about a domain, unless it has begun, by whichever resolver: its
 // DMARC record for type TXT, its existence for type MX.
-func (l *lookups) begin(domain string, typ dns.Type) *lookup {
+func (l *lookups) begin(r dns.Resolver, domain string, typ dns.Type) *lookup {
 	key := dns.Question{Name: domain, Type: typ}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,7 +72,7 @@ func (l *lookups) begin(domain string, typ dns.Type) *lookup {
 	l.running.Go(func() {
 		defer close(k.done)
 		defer l.recovered(k)
-		k.resolve(l.ctx, l.resolver, typ)
+		k.resolve(l.ctx, r, typ)
 	})
 	return k
 }
@@ -137,10 +141,12 @@ func (l *lookups) wait(k *lookup) *lookup {
 	}
 }
 
-// beginWalk asks for all names of a walk at once.
-func (l *lookups) beginWalk(domain string) {
+// beginWalk asks for all names of a walk that is no author's at once.
+func (l *lookups) beginWalk(domain string) { l.beginWalkBy(l.others, domain) }
+
+func (l *lookups) beginWalkBy(r dns.Resolver, domain string) {
 	for _, d := range walkDomains(domain) {
-		l.begin(d, dns.TypeTXT)
+		l.begin(r, d, dns.TypeTXT)
 	}
 }
 
@@ -150,7 +156,7 @@ func (l *lookups) walk(domain string) *walk {
 	var pending [MaxQueries]*lookup
 	domains := walkDomains(domain)
 	for i, d := range domains {
-		pending[i] = l.begin(d, dns.TypeTXT)
+		pending[i] = l.begin(l.others, d, dns.TypeTXT)
 	}
 	nodes := make([]node, 0, len(domains))
 	for _, k := range pending[:len(domains)] {
@@ -166,7 +172,7 @@ func (l *lookups) walk(domain string) *walk {
 // exists tells whether a domain exists (RFC 9989 section 3.2.13: the answer to a query
 // of any type tells it).
 func (l *lookups) exists(domain string) (bool, error) {
-	k := l.wait(l.begin(domain, dns.TypeMX))
+	k := l.wait(l.begin(l.resolver, domain, dns.TypeMX))
 	l.raise()
 	return !k.answer.NXDomain, k.err
 }

@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -30,8 +31,12 @@ func TestSameOrg(t *testing.T) {
 		r := dnstest.NewResolver(t, test.zone)
 		r.Fail(test.fail)
 		v := (&Evaluator{Resolver: r}).Begin(t.Context(), nil, nil)
-		got, back := v.SameOrg(test.a, test.b), v.SameOrg(test.b, test.a)
+		got, err := v.SameOrg(test.a, test.b)
+		back, err2 := v.SameOrg(test.b, test.a)
 		v.Cancel()
+		if open := test.name == "not certain"; open != errors.Is(err, dnstest.ErrFail) || (err2 != nil) != open {
+			t.Errorf("%s: %v, back %v", test.name, err, err2)
+		}
 		if asked := r.Asked(); got != test.want || back != got || len(asked) != test.questions {
 			t.Errorf("%s: %v, back %v, asked %v", test.name, got, back, asked)
 		}
@@ -46,7 +51,7 @@ func TestSameOrgAtOnce(t *testing.T) {
 		v := (&Evaluator{Resolver: r}).Begin(t.Context(), []string{"example.com"}, nil)
 		defer v.Cancel()
 		began := time.Now()
-		if same := v.SameOrg("a.example.com", "b.example.com"); !same || time.Since(began) != time.Second {
+		if same, err := v.SameOrg("a.example.com", "b.example.com"); !same || err != nil || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", same, time.Since(began))
 		}
 		if asked := r.Asked(); len(asked) != 4 {
@@ -62,5 +67,30 @@ func TestRegistrable(t *testing.T) {
 	}
 	if want := []string{"example.co.uk", "example.com", "co.uk", "x.github.io", "com"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// What DNS leaves open is told, and is not related.
+func TestRelated(t *testing.T) {
+	for name, test := range map[string]struct {
+		zone, fail, author, domain string
+		want, open                 bool
+	}{
+		"related":              {txt("example.com", reject), "", "a.example.com", "b.example.com", true, false},
+		"another":              {txt("example.com", reject), "", "a.example.com", "a.example.net", false, false},
+		"equal, whatever":      {"", "_dmarc.a.example.com", "a.example.com", "A.example.com.", true, false},
+		"divided":              {txt("b.example.com", "v=DMARC1; psd=n"), "", "a.example.com", "x.b.example.com", false, false},
+		"the author's is open": {txt("example.com", reject), "_dmarc.a.example.com", "a.example.com", "b.example.com", false, true},
+		"the other's is open":  {txt("example.com", reject), "_dmarc.b.example.com", "a.example.com", "b.example.com", false, true},
+		"no domain":            {"", "", "a.example.com", "192.0.2.1", false, false},
+	} {
+		r := dnstest.NewResolver(t, test.zone)
+		r.Fail(test.fail)
+		v := (&Evaluator{Resolver: r}).Begin(t.Context(), []string{test.author}, nil)
+		got, err := v.Related(test.author, test.domain)
+		v.Cancel()
+		if got != test.want || errors.Is(err, dnstest.ErrFail) != test.open || (err != nil) != test.open {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
 	}
 }

@@ -80,15 +80,27 @@ func (c *Cache) Resolve(ctx context.Context, q Question) (Answer, error) {
 	if err != nil || !ok {
 		return impossible, err
 	}
-	c.once.Do(c.start)
-	if a, ok := c.stores[q.Type].get(q.Name, c.now()); ok {
-		c.hits.Add(1)
+	if a, ok := c.Peek(q); ok {
 		return a, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return Answer{}, questionError(q, err)
 	}
 	return c.ask(ctx, q)
+}
+
+// Peek gives the answer that Resolve would give without asking anybody or waiting; not ok when
+// there is none.
+func (c *Cache) Peek(q Question) (a Answer, ok bool) {
+	q, ok, err := q.check()
+	if err != nil || !ok {
+		return impossible, err == nil
+	}
+	c.once.Do(c.start)
+	if a, ok = c.stores[q.Type].get(q.Name, c.now()); ok {
+		c.hits.Add(1)
+	}
+	return a, ok
 }
 
 // keep stores an answer as long as it may be kept.

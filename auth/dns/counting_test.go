@@ -45,3 +45,37 @@ func TestCountingInFlight(t *testing.T) {
 		}
 	})
 }
+
+// What the cache has at hand takes no room: it is answered while all questions are stuck.
+func TestCountingPeeks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		origin := dnstest.NewResolver(t, cacheZone)
+		cache := &dns.Cache{Resolver: origin}
+		known := dns.Question{Name: "Example.com.", Type: dns.TypeTXT}
+		if _, err := cache.Resolve(t.Context(), known); err != nil {
+			t.Fatal(err)
+		}
+		origin.Delay(time.Hour)
+		counting := &dns.Counting{Resolver: cache, InFlight: make(chan struct{}, 1)}
+		ctx, cancel := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			if _, err := counting.Resolve(ctx, dns.Question{Name: "slow.example", Type: dns.TypeTXT}); !errors.Is(err, context.Canceled) {
+				t.Errorf("the slow question: %v", err)
+			}
+		})
+		synctest.Wait()
+		began := time.Now()
+		for name, texts := range map[string]int{"example.COM": 1, "a..b": 0} {
+			a, err := counting.Resolve(t.Context(), dns.Question{Name: name, Type: dns.TypeTXT})
+			if err != nil || !a.Cached || len(a.Texts) != texts || time.Since(began) != 0 {
+				t.Errorf("%s: %+v, %v after %v", name, a, err, time.Since(began))
+			}
+		}
+		cancel()
+		asking.Wait()
+		if q, h, stats := counting.Queries(), counting.Hits(), cache.Stats(); q != 1 || h != 2 || stats.Hits != 1 || stats.Misses != 2 {
+			t.Errorf("%d queries, %d hits, %+v", q, h, stats)
+		}
+	})
+}

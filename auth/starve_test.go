@@ -1,0 +1,136 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"assay/auth/dmarc"
+	"assay/auth/dns"
+	"assay/auth/dns/dnstest"
+	"assay/auth/message"
+	"assay/auth/spf"
+)
+
+// mute lets questions below a domain wait, as those to servers that don't answer.
+type mute struct {
+	dns.Resolver
+	below string
+}
+
+func (m mute) Resolve(ctx context.Context, q dns.Question) (dns.Answer, error) {
+	if !message.IsWithin(q.Name, m.below) || q.Name == m.below {
+		return m.Resolver.Resolve(ctx, q)
+	}
+	select {
+	case <-ctx.Done():
+		return dns.Answer{}, ctx.Err()
+	case <-time.After(5 * time.Second):
+		return dns.Answer{}, errors.New("mute")
+	}
+}
+
+// starveZone: the HELO name evil.example has an SPF record that asks for many names at once.
+func starveZone() string {
+	record := "v=spf1"
+	for i := range 9 {
+		record += fmt.Sprintf(" include:i%d.evil.example", i)
+	}
+	return pReject + "example.org. IN TXT \"v=spf1 include:spf.example.org -all\"\n" +
+		"spf.example.org. IN TXT \"v=spf1 ip4:203.0.113.7\"\n" +
+		"evil.example. IN TXT \"" + record + " -all\"\n"
+}
+
+// signature is a DKIM-Signature that can't verify.
+func signature(domain string) string {
+	return "DKIM-Signature: v=1; a=rsa-sha256; d=" + domain + "; s=sel; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=YQ=="
+}
+
+// starving is the header of a message that names as many mute names as it can.
+func starving(sets, signatures int, from string) message.Header {
+	var lines []string
+	for i := sets; i > 0; i-- {
+		cv := "pass"
+		if i == 1 {
+			cv = "none"
+		}
+		lines = append(lines,
+			fmt.Sprintf("ARC-Seal: i=%d; a=rsa-sha256; cv=%s; d=s%d.evil.example; s=sel; b=YQ==", i, cv, i),
+			fmt.Sprintf("ARC-Message-Signature: i=%d; a=rsa-sha256; c=relaxed/relaxed; d=m%d.evil.example; s=sel; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=YQ==", i, i),
+			fmt.Sprintf("ARC-Authentication-Results: i=%d; evil.example; none", i))
+	}
+	for i := range signatures {
+		lines = append(lines, signature(fmt.Sprintf("a.b.c.d.d%d.evil.example", i)))
+	}
+	return testHeader(append(lines, signature("example.org"), "From: "+from)...)
+}
+
+// Whatever names the sender chooses, and however long they keep us waiting: the author's policy
+// is known as soon as DNS tells it, and so is that neither SPF nor DKIM passes for it.
+func TestSilentNamesDelayNoPolicy(t *testing.T) {
+	five := []string{"joe@example.org"}
+	for i := range 4 {
+		five = append(five, fmt.Sprintf("x@a.b.c.d.e.f.n%d.evil.example", i))
+	}
+	last := slices.Clone(five)
+	slices.Reverse(last)
+	for name, tt := range map[string]struct {
+		sets, signatures int
+		from             string
+	}{
+		"signatures":              {0, 9, "joe@example.org"},
+		"sets":                    {50, 0, "joe@example.org"},
+		"both":                    {50, 9, "joe@example.org"},
+		"both, five authors":      {50, 9, strings.Join(five, ", ")},
+		"both, the fifth of five": {50, 9, strings.Join(last, ", ")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { checkStarving(t, starving(tt.sets, tt.signatures, tt.from)) })
+		})
+	}
+}
+
+func checkStarving(t *testing.T, h message.Header) {
+	const answer = 10 * time.Millisecond
+	resolver := dnstest.NewResolver(t, starveZone())
+	resolver.Delay(answer)
+	v := testVerifier(mute{resolver, "evil.example"})
+	v.SPFHelo, v.Implicit, v.Policy = true, true, Policy{DMARCReject: Reject, CompauthFail: Reject}
+	env := strangerEnvelope
+	env.Helo, env.MailFrom = "evil.example", "joe@example.org"
+	began := time.Now()
+	session, check := begin(t, v, env, h)
+	defer session.Close()
+	check.dmarc.Evaluate("example.org", spf.Outcome{}, nil)
+	if waited := time.Since(began); waited != answer {
+		t.Errorf("the policy took %v", waited)
+	}
+	outcome := session.spf.wait()
+	if waited := time.Since(began); waited != 2*answer || outcome.Result != spf.Fail {
+		t.Errorf("SPF took %v: %s", waited, outcome.Result)
+	}
+	r := check.Finish()
+	i := slices.IndexFunc(r.Authored, func(o dmarc.Outcome) bool { return o.Author == "example.org" })
+	if o := r.Authored[i]; o.Result != dmarc.Fail || r.Verdict.Reason != 0 || r.Disposition.Action != Reject {
+		t.Errorf("dmarc %s (%v), %v, %v", o.Result, o.Err, r.Verdict, r.Disposition)
+	}
+	if waited := time.Since(began); waited > v.Timeout {
+		t.Errorf("the message took %v", waited)
+	}
+}
+
+// There is room for every key that may be the author's, however many signatures are verified.
+func TestRoomForKeys(t *testing.T) {
+	for signatures, want := range map[int]int{0: maxInFlight, 10: maxInFlight, 100: 100 + maxReturnedSignatures} {
+		v := testVerifier(nil)
+		v.DKIM.MaxSignatures = signatures
+		if got := cap(newLookups(v).keys.InFlight); got != want {
+			t.Errorf("%d signatures: %d keys at once, want %d", signatures, got, want)
+		}
+	}
+}
