@@ -19,9 +19,12 @@ const (
 	maxReturnedFields = 10_000
 )
 
-// A bounce reads the message that a bounce returns (RFC 6522, RFC 3464, RFC 6533), as the body
-// comes, and verifies the signatures of our own domains in it. A nil *bounce is a message that is
-// no bounce. Its methods are called one at a time.
+// A bounce reads the delivery status and the message that a bounce returns (RFC 6522, RFC 3464,
+// RFC 6533), as the body comes, and verifies the signatures of our own domains in the latter. A
+// nil *bounce is a message that is no bounce. Its methods are called one at a time.
+//
+// A bounce is valid when its first delivery status names a recipient and stands in front of what
+// is returned, as all MTAs write it. Any other proves nothing.
 //
 // The returned message is the first part of the report itself, not of a part of it, that is
 // message/rfc822 or message/global, or only the header of one: text/rfc822-headers or
@@ -42,6 +45,8 @@ type bounce struct {
 
 	parts    splitter
 	phase    phase
+	status   statusPart         // in inStatus
+	about    map[string]bool    // the organizations of the recipients, once a valid status has been read
 	returned returnedPart       // the part that is being read, in and after inReturnedHeader
 	head     headerText         // the one that is being read
 	check    *dkim.Verification // nil until the returned header is known and may be ours
@@ -55,12 +60,14 @@ type phase uint8
 const (
 	skipping phase = iota // nothing that matters
 	inPartHeader
+	inStatus
 	inReturnedHeader
 	inReturnedBody
 	decided // nothing in the rest of the body matters
 )
 
-// beginBounce is nil unless the message has a null MAIL FROM and is a delivery status report.
+// beginBounce is nil unless the message has a null MAIL FROM and is a delivery status report
+// from a mail system.
 // Accepted are our own domains, lower case and A-labels: names below them as well.
 //
 // Lookups begin when the returned header is known and take at most as long as ctx has left
@@ -68,7 +75,7 @@ const (
 // is by its deadline.
 func beginBounce(ctx context.Context, env Envelope, h message.Header, accepted []string, v dkim.Verifier) *bounce {
 	boundary := reportBoundary(h)
-	if env.MailFrom != "" || boundary == "" {
+	if env.MailFrom != "" || boundary == "" || !fromMailSystem(h) {
 		return nil
 	}
 	b := &bounce{ctx: ctx, rcpt: env.Rcpt, accepted: accepted, verifier: v}
@@ -76,9 +83,6 @@ func beginBounce(ctx context.Context, env Envelope, h message.Header, accepted [
 		b.patience = time.Until(deadline)
 	}
 	b.parts = splitter{delimiter: "--" + boundary, content: b.content, next: b.nextPart, last: b.lastPart}
-	if len(accepted) == 0 || len(env.Rcpt) == 0 {
-		b.phase = decided
-	}
 	return b
 }
 
@@ -94,18 +98,23 @@ func (b *bounce) wantsBody() bool {
 	return b != nil && b.phase != decided && (b.phase != inReturnedBody || b.check.WantsBody())
 }
 
-// ours ends the body, waits for the keys and tells whether the returned message carries a
-// signature of one of our own domains that verifies. It may panic as dkim.Verification does.
+// ours ends the body, waits for the keys and tells whether the bounce is valid and the returned
+// message carries a signature of one of our own domains that verifies. It may panic as dkim.Verification does.
 // It may be called again; after cancel it is false.
 func (b *bounce) ours() bool {
 	if b == nil {
 		return false
 	}
+	b.end()
+	return b.check != nil && slices.ContainsFunc(b.check.Finish(), b.proves)
+}
+
+// end is the end of the body. Idempotent.
+func (b *bounce) end() {
 	if b.phase != decided {
 		b.parts.end()
 		b.lastPart()
 	}
-	return b.check != nil && slices.ContainsFunc(b.check.Finish(), b.proves)
 }
 
 // proves tells whether an outcome shows that the message is ours. Who tests a key does not
@@ -119,7 +128,7 @@ func (b *bounce) cancel() {
 	if b == nil {
 		return
 	}
-	b.phase = decided
+	b.phase, b.about = decided, nil
 	if b.check != nil {
 		b.check.Cancel()
 		b.release()
@@ -139,12 +148,24 @@ func (b *bounce) lastPart() {
 	b.phase = decided
 }
 
-// endPart decides when the part that ends was the returned one.
+// endPart decides when the part that ends was the returned one, or no more can be shown.
 func (b *bounce) endPart() {
+	if b.phase == inStatus {
+		b.endStatus()
+	}
 	if b.phase == inReturnedHeader {
 		b.endReturnedHeader()
 	}
 	if b.phase == inReturnedBody {
+		b.phase = decided
+	}
+}
+
+// endStatus decides unless the returned message may be ours.
+func (b *bounce) endStatus() {
+	b.phase, b.about = skipping, b.status.organizations()
+	b.status = statusPart{}
+	if len(b.about) == 0 || len(b.accepted) == 0 || len(b.rcpt) == 0 {
 		b.phase = decided
 	}
 }
@@ -161,6 +182,9 @@ func (b *bounce) content(p []byte) {
 			if p, ended = b.head.write(p); b.head.tooLong || ended && b.returned.encoding == identity {
 				b.endReturnedHeader()
 			}
+		case inStatus:
+			b.status.write(p)
+			return
 		case inReturnedBody:
 			b.writeBody(p)
 			return
@@ -176,9 +200,15 @@ func (b *bounce) endPartHeader() {
 	if err != nil { // none, or too long
 		return
 	}
+	if status, ok := readStatusPart(h); ok {
+		if b.about == nil { // a second one doesn't matter
+			b.phase, b.status = inStatus, status
+		}
+		return
+	}
 	part, ok := readReturnedPart(h)
 	switch {
-	case ok && part.readable():
+	case ok && b.about != nil && part.readable():
 		b.phase, b.returned, b.head = inReturnedHeader, part, headerText{limit: maxReturnedHeader}
 	case ok:
 		b.phase = decided
@@ -188,7 +218,7 @@ func (b *bounce) endPartHeader() {
 // endReturnedHeader begins the verification if there is something to verify.
 func (b *bounce) endReturnedHeader() {
 	b.phase = decided
-	r := bufio.NewReader(b.returned.decode(b.head.reader()))
+	r := bufio.NewReader(b.returned.encoding.decode(b.head.reader()))
 	h, err := message.ReadHeader(r, maxReturnedHeader)
 	b.head = headerText{}
 	if err != nil || len(h) > maxReturnedFields {

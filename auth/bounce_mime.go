@@ -130,9 +130,9 @@ func (p returnedPart) readable() bool {
 	return p.encoding == identity || !p.whole && p.encoding != unknownEncoding
 }
 
-// decode reads the header in the part.
-func (p returnedPart) decode(r io.Reader) io.Reader {
-	switch p.encoding {
+// decode reads what is encoded so.
+func (e transferEncoding) decode(r io.Reader) io.Reader {
+	switch e {
 	case inBase64:
 		return base64.NewDecoder(base64.StdEncoding, r)
 	case inQuotedPrintable:

@@ -8,6 +8,11 @@ import (
 	"testing"
 )
 
+// aboutNobody is a part with a delivery status.
+const aboutNobody = "Content-Type: message/delivery-status\r\n\r\n" +
+	"Reporting-MTA: dns; mx.remote.example\r\n\r\n" +
+	"Final-Recipient: rfc822; nobody@remote.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+
 // What is returned may be a header in another encoding, or not be the message that it seems.
 func TestBounceReturnedPart(t *testing.T) {
 	original := signOriginal(t, "ours.example", annsMessage, "relaxed/relaxed")
@@ -60,7 +65,7 @@ func TestBounceReturnedPart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := postfix(t, "")
 			r.contentType = " multipart/report; report-type=delivery-status; boundary=x"
-			r.body = "--x\r\n\r\nSorry.\r\n--x\r\n" + tt.part + "\r\n--x--\r\n"
+			r.body = "--x\r\n\r\nSorry.\r\n--x\r\n" + aboutNobody + "\r\n--x\r\n" + tt.part + "\r\n--x--\r\n"
 			for _, size := range []int{1, 7, 1000, len(r.body)} {
 				if got := r.ours(t, size); got != tt.want {
 					t.Errorf("in pieces of %d: ours is %t", size, got)

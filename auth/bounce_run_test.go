@@ -175,16 +175,16 @@ func FuzzBounce(f *testing.F) {
 	for i, s := range bounceSamples {
 		f.Add(s.contentType, []byte(s.write(original)), uint64(i))
 	}
-	f.Add(" multipart/report; report-type=delivery-status; boundary=x", []byte("--x\n\n--x\nContent-Type:message/rfc822\n\nA:\nno field\n--x--"), uint64(9))
-	f.Add(" multipart/report (x); report-type=\"delivery-status\"; boundary*=''x", []byte("--x\r\nContent-Type:text/rfc822-headers\r\nContent-Transfer-Encoding:base64\r\n\r\nQTo=\r\n--x--"), uint64(10))
+	f.Add(" multipart/report; report-type=delivery-status; boundary=x", []byte("--x\nContent-Type:message/delivery-status\n\nFinal-Recipient:rfc822;a@remote.example\n--x\nContent-Type:message/rfc822\n\nA:\nno field\n--x--"), uint64(9))
+	f.Add(" multipart/report (x); report-type=\"delivery-status\"; boundary*=''x", []byte("--x\r\nContent-Type:message/global-delivery-status\r\nContent-Transfer-Encoding:quoted-printable\r\n\r\nFinal-Recipient:utf-8;a=40remote.example\r\n--x\r\nContent-Type:text/rfc822-headers\r\nContent-Transfer-Encoding:base64\r\n\r\nQTo=\r\n--x--"), uint64(10))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte, seed uint64) {
 		env := Envelope{Rcpt: []string{"ann@ours.example"}}
-		h := message.Header{message.NewField("Content-Type", contentType)}
+		h := message.Header{message.NewField("From", " postmaster@remote.example"), message.NewField("Content-Type", contentType)}
 		r := mathrand.New(mathrand.NewPCG(seed, 0))
-		run := func(longest int) (ours, checked bool) {
+		run := func(longest int) (ours, about, checked bool) {
 			b := beginBounce(t.Context(), env, h, []string{"ours.example"}, dkim.Verifier{Resolver: resolver})
 			if b == nil {
-				return false, false
+				return false, false, false
 			}
 			defer b.cancel()
 			for rest := body; len(rest) > 0; {
@@ -194,12 +194,12 @@ func FuzzBounce(f *testing.F) {
 				clear(piece)
 				rest = rest[n:]
 			}
-			return b.ours(), b.check != nil
+			return b.ours(), b.reportsFor("remote.example"), b.check != nil
 		}
-		ours, checked := run(len(body) + 1)
+		ours, about, checked := run(len(body) + 1)
 		for _, longest := range []int{1, 5, 300} {
-			if o, c := run(longest); o != ours || c != checked {
-				t.Fatalf("ours is %t, checked %t; in pieces of up to %d %t, %t", ours, checked, longest, o, c)
+			if o, a, c := run(longest); o != ours || a != about || c != checked {
+				t.Fatalf("ours is %t, reports %t, checked %t; in pieces of up to %d %t, %t, %t", ours, about, checked, longest, o, a, c)
 			}
 		}
 	})

@@ -251,6 +251,10 @@ Content-Type: message/global-delivery-status
 
 Reporting-MTA: dns; utf8.remote.example
 
+Final-Recipient: utf-8; nøbody@remote.example
+Action: failed
+Status: 5.1.1
+
 --x
 Content-Type: message/global-headers (of yours)
 

@@ -164,7 +164,7 @@ func TestBounceIsNone(t *testing.T) {
 		"different ones twice": {"", []string{good + "; report-type=x"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := message.Header{message.NewField("Subject", " x")}
+			h := message.Header{message.NewField("From", " postmaster@remote.example")}
 			for _, value := range tt.types {
 				h = append(h, message.NewField("Content-Type", value))
 			}
