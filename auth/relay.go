@@ -21,6 +21,7 @@ type place int
 const (
 	unknown  place = iota
 	outside        // it is the client
+	user           // it is outside, and of a user who authenticated to a relay
 	internal       // it is one of our own hosts, or the message was made on a relay
 )
 
@@ -34,6 +35,8 @@ func (r *Report) behindRelay(v *Verifier, h message.Header) {
 	switch where {
 	case unknown:
 		r.Lost = true
+	case user:
+		r.Exempt = SMTPAuth
 	case internal:
 		r.Exempt = TrustedNetwork
 	}
@@ -51,6 +54,9 @@ func (r *Report) behindRelay(v *Verifier, h message.Header) {
 // without another host (message.Received.Local), or without a from clause, was written by
 // the relay in passing the message on to itself. In either case the next field tells
 // more; when there is none, the message was made there.
+//
+// A host outside that authenticated to the relay is a user of ours. That a relay authenticated to
+// the next one, or a content filter to its relay, says nothing about who is behind it.
 func (v *Verifier) behind(relay hop, h message.Header) (hop, place) {
 	made, hops := false, 0
 	for _, f := range h {
@@ -69,6 +75,8 @@ func (v *Verifier) behind(relay hop, h message.Header) (hop, place) {
 			made, relay = false, next
 		case next.ip.IsValid() && contains(v.Trusted, next.ip):
 			return next, internal
+		case received.Authenticated():
+			return next, user
 		case next.ip.IsValid():
 			return next, outside
 		case received.From:

@@ -68,6 +68,7 @@ const (
 	fromAmavis   = "from gw.example.test ([127.0.0.1])\r\n\tby localhost (gw.example.test [127.0.0.1]) (amavisd-new, port 10024) with ESMTP id x; Sun"
 	fromRelay    = "from front.example.test (front.example.test [203.0.113.7])\r\n\tby gw.example.test (Postfix) with ESMTP id 4D; Sun"
 	fromTrusted  = "from desk (unknown [10.2.0.5])\r\n\tby gw.example.test (Postfix) with ESMTP id 4E; Sun"
+	fromLaptop   = "from [10.0.0.5] (dsl.isp.example [198.51.100.66])\r\n\t(Authenticated sender: joe@example.org)\r\n\tby gw.example.test (Postfix) with ESMTPSA id 4G; Sun"
 	fromUserID   = "by gw.example.test (Postfix, from userid 1000)\r\n\tid 4F; Sun"
 	fromNetwork  = "(qmail 1234 invoked from network); 22 Nov 2026 10:00:00 -0000"
 	fromNobody   = "from helo.example by gw.example.test with SMTP; Sun"
@@ -81,6 +82,7 @@ func TestBehindRelay(t *testing.T) {
 		desk    = "trusted: 10.2.0.5 desk"
 		relay   = "trusted: 10.1.0.1 gw.example.test gw.example.test"
 		front   = "trusted: 203.0.113.7 front.example.test"
+		laptop  = "user: 198.51.100.66 [10.0.0.5]"
 		nothing = "lost"
 	)
 	for name, tt := range map[string]struct {
@@ -102,6 +104,17 @@ func TestBehindRelay(t *testing.T) {
 		"mapped relay":                  {[]string{"from x ([::ffff:203.0.113.7]) by gw.example.test; Sun", fromJoesHost}, joe},
 		"trusted host":                  {[]string{fromTrusted}, desk},
 		"trusted behind two":            {[]string{fromRelay, fromTrusted, fromEvil}, desk},
+		"user":                          {[]string{fromLaptop}, laptop},
+		"user behind two":               {[]string{fromRelay, fromLaptop}, laptop},
+		"user behind a filter":          {[]string{fromFilter, fromAmavis, fromLaptop}, laptop},
+		"forged user":                   {[]string{fromEvil, fromLaptop}, evil},
+		"user in HELO":                  {[]string{strings.Replace(fromEvil, "[192.0.2.1]", "ESMTPSA", 1)}, "198.51.100.9 ESMTPSA"},
+		"by clause in HELO":             {[]string{strings.Replace(fromEvil, "[192.0.2.1]", "x [192.0.2.1] by gw.example.test with ESMTPSA id 1 for y;", 1)}, nothing},
+		"user in a comment":             {[]string{strings.Replace(fromEvil, "with ESMTP", "(with ESMTPSA) with ESMTP", 1)}, evil},
+		"user of nowhere":               {[]string{"from x by gw.example.test with ESMTPSA; Sun"}, nothing},
+		"relay that authenticated":      {[]string{strings.Replace(fromRelay, "ESMTP", "ESMTPSA", 1), fromEvil}, evil},
+		"filter that authenticated":     {[]string{strings.Replace(fromFilter, "ESMTP", "ESMTPA", 1), fromEvil}, evil},
+		"authenticated trusted host":    {[]string{strings.Replace(fromTrusted, "ESMTP", "ESMTPA", 1)}, desk},
 		"made on the relay":             {[]string{fromUserID}, relay},
 		"made there, filtered":          {[]string{fromFilter, fromAmavis, fromUserID}, relay},
 		"SMTP on the relay":             {[]string{fromFilter}, relay},
@@ -145,7 +158,10 @@ func describeClient(r *Report) string {
 		return fmt.Sprintf("lost, but %+v", r)
 	}
 	text := strings.TrimSpace(fmt.Sprintf("%s %s %s", env.IP, env.Helo, env.Client))
-	if r.Exempt != "" {
+	switch r.Exempt {
+	case SMTPAuth:
+		return "user: " + text
+	case TrustedNetwork:
 		return "trusted: " + text
 	}
 	return text
@@ -200,16 +216,19 @@ func TestLostClient(t *testing.T) {
 	}
 }
 
-func TestTrustedBehindRelay(t *testing.T) {
-	for name, field := range map[string]string{"host": fromTrusted, "relay": fromUserID} {
+func TestExemptBehindRelay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		field string
+		want  Exemption
+	}{"host": {fromTrusted, TrustedNetwork}, "relay": {fromUserID, TrustedNetwork}, "user": {fromLaptop, SMTPAuth}} {
 		resolver := dnstest.NewResolver(t, relayZone)
-		session, check := begin(t, relayVerifier(resolver), viaRelay("joe@example.org"), append(fields(field), signedByNobody[0]))
+		session, check := begin(t, relayVerifier(resolver), viaRelay("joe@example.org"), append(fields(tt.field), signedByNobody[0]))
 		if check.WantsBody() {
 			t.Errorf("%s: an exempt message wants its body", name)
 		}
 		r := check.Finish()
 		session.Close()
-		if r.Exempt != TrustedNetwork || len(r.Authored) != 0 || r.Lost || len(resolver.Asked()) != 0 {
+		if r.Exempt != tt.want || len(r.Authored) != 0 || r.Lost || len(resolver.Asked()) != 0 {
 			t.Errorf("%s: %+v\nasked %v", name, r, resolver.Asked())
 		}
 	}

@@ -33,7 +33,8 @@ type Received struct {
 // CommuniGate and Yahoo do, in place of the first word. The HELO name, which the client chooses,
 // is no such place, nor is what follows helo= or HELO in a comment, unless nothing else is there that
 // could be the address: then HELO is the name of a host that wants to hide. A HELO name with spaces
-// in it can hide the address, if the writer lets it through, but not replace it.
+// in it can hide the address, if the writer lets it through, but not replace it, nor can it pass for
+// the writer's own by clause: of a field with two of them no address is taken.
 func ParseReceived(value string) Received {
 	p := receivedParser{traceScanner: traceScanner{rest: value}}
 	keyword := p.beginning()
@@ -43,8 +44,23 @@ func ParseReceived(value string) Received {
 	}
 	if equalFold(keyword, "by") {
 		p.by()
+		p.end()
 	}
 	return p.result()
+}
+
+// Authenticated tells whether the host, whose address is known, authenticated when it handed the
+// message over: by SMTP AUTH (RFC 3848, RFC 6531 section 4.3, and what old versions of Exim write). Only
+// the writer's own protocol tells it, which the client does not choose.
+func (r *Received) Authenticated() bool {
+	if !r.IP.IsValid() {
+		return false
+	}
+	switch strings.ToUpper(r.With) {
+	case "ESMTPA", "ESMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "LMTPA", "LMTPSA", "UTF8LMTPA", "UTF8LMTPSA", "ASMTP":
+		return true
+	}
+	return false
 }
 
 // A receivedParser reads one field.
@@ -191,7 +207,11 @@ func (p *receivedParser) found(ip netip.Addr) {
 
 // by reads the rest, up to what names the sender, the recipient or the date.
 func (p *receivedParser) by() {
-	p.r.By = strings.TrimSuffix(p.unspaced(), ";")
+	name := p.unspaced()
+	p.r.By = strings.TrimSuffix(name, ";")
+	if p.r.By != name {
+		return
+	}
 	with := false
 	for {
 		text, comment := p.next()
@@ -210,6 +230,20 @@ func (p *receivedParser) by() {
 		}
 		if !comment && strings.Contains(text, ";") {
 			return
+		}
+	}
+}
+
+// end reads what is left. A second by clause shows that one of both is part of a HELO name.
+func (p *receivedParser) end() {
+	for {
+		text, comment := p.next()
+		switch {
+		case comment:
+		case text == "":
+			return
+		case equalFold(text, "by"):
+			p.several = true
 		}
 	}
 }

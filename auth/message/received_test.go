@@ -161,6 +161,9 @@ var receivedTests = []struct{ name, value, want string }{
 	{"by", " from by (ptr.example [192.0.2.1]) by mx.test; Sun", "192.0.2.1 helo=by name=ptr.example by=mx.test"},
 	{"from", " from from (ptr.example [192.0.2.1]) by mx.test; Sun", "192.0.2.1 helo=from name=ptr.example by=mx.test"},
 	{"helo=", " from helo=[198.51.100.6] (ptr.example [192.0.2.1]) by mx.test; Sun", "192.0.2.1 helo=helo=[198.51.100.6] name=ptr.example by=mx.test"},
+	{"by clause", " from x by mx.test with ESMTPSA id 1 (ptr.example [192.0.2.1]) by mx.test with ESMTP id 4; Sun", "- helo=x by=mx.test with=ESMTPSA"},
+	{"by clause with a literal", " from x [198.51.100.6] by mx.test with ESMTPSA for y; (ptr.example [192.0.2.1]) by mx.test with ESMTP id 4; Sun", "- helo=x by=mx.test with=ESMTPSA"},
+	{"by in a comment", " from x (ptr.example [192.0.2.1]) (sent by y) by mx.test (made by z) with ESMTP id 4; Sun", "192.0.2.1 helo=x name=ptr.example by=mx.test with=ESMTP"},
 	{"a second comment", " from x (y [198.51.100.6]) (ptr.example [192.0.2.1]) by mx.test; Sun", "- helo=x by=mx.test"},
 	{"two literals", " from x ([198.51.100.6] [192.0.2.1]) by mx.test; Sun", "- helo=x by=mx.test"},
 	{"a word", " from x [198.51.100.6] (ptr.example [192.0.2.1]) by mx.test; Sun", "- helo=x by=mx.test"},
@@ -234,6 +237,35 @@ func TestParseReceived(t *testing.T) {
 }
 
 // A field of any length is read, in linear time: FuzzParseReceived and the benchmark look at the cost.
+func TestAuthenticated(t *testing.T) {
+	const postfix = " from laptop (ptr.example [192.0.2.1])\r\n\t(Authenticated sender: joe)\r\n\tby mx.test (Postfix) with %s id 4ABC; Sun"
+	for with, want := range map[string]bool{
+		"ESMTPA": true, "ESMTPSA": true, "esmtpa": true, "esmtpsa": true, "asmtp": true, "UTF8SMTPA": true, "UTF8SMTPSA": true,
+		"LMTPA": true, "LMTPSA": true, "UTF8LMTPA": true, "UTF8LMTPSA": true, "ESMTPSA;": true,
+		"ESMTP": false, "ESMTPS": false, "SMTPs": false, "UTF8SMTPS": false, "LMTPS": false, "HTTPA": false, "Microsoft": false,
+		"local-esmtpa": false, "XESMTPSA": false, "(ESMTPSA) ESMTPS": false, "ESMTPS (ESMTPSA)": false, "ESMTPS with ESMTPSA": false, "": false,
+	} {
+		if r := ParseReceived(fmt.Sprintf(postfix, with)); r.Authenticated() != want {
+			t.Errorf("%q: %t", with, !want)
+		}
+	}
+	for _, value := range []string{
+		" from ESMTPSA (ptr.example [192.0.2.1]) by mx.test with ESMTP; Sun",
+		" from with (ESMTPSA [192.0.2.1]) by mx.test with ESMTP; Sun",
+		" from x (with ESMTPSA [192.0.2.1]) by mx.test with ESMTP; Sun",
+		" from x (ptr.example [192.0.2.1]) with ESMTPSA by mx.test with ESMTP; Sun",
+		" from x (ptr.example [192.0.2.1]) by mx.test with ESMTP for <with> with ESMTPSA; Sun",
+		" from x (ptr.example [192.0.2.1]) by mx.test; with ESMTPSA",
+		" from x by mx.test with ESMTPSA; Sun",
+		" by mx.test with ESMTPSA; Sun",
+		" from localhost (mx.test [local]) by mx.test (OpenSMTPD) with ESMTPA id 12; Sun",
+	} {
+		if r := ParseReceived(value); r.Authenticated() {
+			t.Errorf("%q: authenticated", value)
+		}
+	}
+}
+
 func TestParseReceivedLong(t *testing.T) {
 	for _, h := range hostileReceived {
 		long := " from x (ptr.example [192.0.2.1]) " + h.value(200<<10) + " by mx.test with SMTP; Sun"
@@ -284,7 +316,7 @@ func FuzzParseReceived(f *testing.F) {
 			return // may be a comment with the white space in front of the next one
 		}
 		field := fmt.Sprintf(" from %s (ptr.example [192.0.2.1])\r\n\tby mx.test (Postfix) with ESMTP id 4ABC; Sun", helo)
-		if r := ParseReceived(field); r.IP != netip.MustParseAddr("192.0.2.1") || r.Helo != helo && len(helo) <= maxHelo {
+		if r := ParseReceived(field); r.IP != netip.MustParseAddr("192.0.2.1") || r.Authenticated() || r.Helo != helo && len(helo) <= maxHelo {
 			t.Errorf("HELO %q: %s", helo, describeReceived(r))
 		}
 	})
