@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"assay/auth/dmarc"
 	"assay/auth/message"
 	"assay/auth/spf"
 	"assay/compauth"
@@ -18,7 +19,7 @@ func (c *Check) judge(deadline time.Time) {
 		TrustedNetwork: r.Exempt == TrustedNetwork,
 		LostClient:     r.Lost,
 		TooMany:        tooMany(r.Authors),
-		Unreadable:     r.Authors.Err != nil && !tooMany(r.Authors), // more than can be read are too many
+		Unreadable:     r.unreadable(),
 		ViaRelay:       r.Relay.IsValid(),
 		Implicit:       v.Implicit,
 		OverrideReject: v.OverrideReject,
@@ -55,11 +56,15 @@ func (c *Check) weigh(deadline time.Time) {
 func (v *Verifier) author(r *Report, i int) compauth.Author {
 	domain := r.Authors.List[i].Domain
 	a := compauth.Author{Domain: domain, DMARC: r.Authored[i], Accepted: v.accepts(domain), Vouched: r.Override.ODA}
-	for _, name := range r.IPRev.Confirmed {
-		a.PTRWithin = a.PTRWithin || message.IsWithin(name, domain)
+	if !r.unreadable() {
+		a.PTRWithin = slices.ContainsFunc(telling(r.IPRev.Confirmed, r.IPRev.IP), func(name string) bool { return message.IsWithin(name, domain) })
 	}
 	return a
 }
+
+// unreadable tells that the From domains are not all that a reader may take for the author's. More than
+// can be read are too many.
+func (r *Report) unreadable() bool { return r.Authors.Err != nil && !tooMany(r.Authors) }
 
 // accepts tells whether a domain is, or is below, one of our own.
 func (v *Verifier) accepts(domain string) bool { return withinAny(domain, v.Accepted) }
@@ -71,6 +76,20 @@ func withinAny(domain string, parents []string) bool {
 
 // failsSPF tells whether the domain of MAIL FROM, which one of the From domain's organization
 // would be, forbids the client to send for it.
-func failsSPF(o *spf.Outcome, related func(domain string) bool) bool {
-	return o.Result == spf.Fail && o.Identity == spf.MailFrom && related(o.Domain)
+func failsSPF(o *spf.Outcome, related relation) bool {
+	return o.Result == spf.Fail && o.Identity == spf.MailFrom && related.certain(o.Domain)
+}
+
+// A relation tells whether a domain has the Organizational Domain of an author. The error tells that
+// DNS left it open.
+type relation func(domain string) (bool, error)
+
+// relatedTo is the relation to an author, by the lookups of an evaluation.
+func relatedTo(author string, orgs *dmarc.Evaluation) relation {
+	return func(domain string) (bool, error) { return orgs.Related(author, domain) }
+}
+
+func (r relation) certain(domain string) bool {
+	related, _ := r(domain)
+	return related
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -50,7 +51,7 @@ func (c *Check) lookFurther(deadline time.Time) {
 	ctx, cancel := context.WithDeadline(c.s.ctx, deadline)
 	defer cancel()
 	s := &search{c: c, ctx: ctx, r: &c.report, orgs: c.dmarc}
-	if time.Since(c.began) >= c.s.v.Timeout { // the body took longer than the lookups of its beginning may
+	if time.Since(c.began) > c.s.v.Timeout/2 { // too little is left of the time for the lookups that began with the body
 		s.orgs = c.evaluator().Begin(ctx, nil, nil)
 		defer s.orgs.Cancel()
 	}
@@ -81,20 +82,17 @@ func undecidedReason(e *compauth.Evidence, i int) (reason compauth.Reason, ok bo
 func (s *search) author(i int) (unknown bool) {
 	e, v := &s.r.Evidence, s.c.s.v
 	a := &e.Authors[i]
-	if s.c.bounce != nil && v.History.InContact(s.ctx, s.r.Envelope.Rcpt, a.DMARC.OrgDomain) {
-		a.ContactBounce = true
+	a.ContactBounce = s.reportedByContact(a)
+	if _, ok := undecidedReason(e, i); !ok || !v.wantsHints() {
 		return false
 	}
-	if !v.wantsHints() {
-		return false
-	}
-	related := s.relatedTo(a.Domain)
-	a.BodyOnly = e.ViaRelay && bodyOnly(s.r.DKIM, related)
+	related := relatedTo(a.Domain, s.orgs)
+	a.BodyOnly = s.passedBefore(related)
 	a.SPFFail = failsSPF(&s.r.SPF, related)
 	switch reason, _ := undecidedReason(e, i); reason {
 	case 0, 10:
 		if a.DMARC.Policy == dmarc.PolicyQuarantine || e.OverrideReject {
-			a.History = v.History.Qualifies(s.ctx, s.r.pair(i, related))
+			a.History = v.History.Qualifies(s.ctx, v.pair(s.r, i, related))
 		}
 	case 1, 601:
 		if !a.Hintless() {
@@ -104,22 +102,20 @@ func (s *search) author(i int) (unknown bool) {
 	return false
 }
 
-func (s *search) relatedTo(author string) func(domain string) bool {
-	return func(domain string) bool { return s.orgs.Related(author, domain) }
-}
-
-// bodyOnly tells whether a signature of a related domain fails by nothing but its body hash.
-func bodyOnly(outcomes []dkim.Outcome, related func(domain string) bool) bool {
-	return slices.ContainsFunc(outcomes, func(o dkim.Outcome) bool { return o.BodyOnly && !o.Testing && related(o.Domain) })
+// reportedByContact tells whether the message is a bounce about users of the From domain's
+// organization, to whom the recipients have written. The body of a bounce has ended.
+func (s *search) reportedByContact(a *compauth.Author) bool {
+	return s.c.bounce != nil && !a.Accepted && s.c.bounce.reportsFor(a.DMARC.OrgDomain) &&
+		s.c.s.v.History.InContact(s.ctx, s.r.Envelope.Rcpt, a.DMARC.OrgDomain)
 }
 
 // all asks DNS and the history at once for everything that rules 21 to 25 know.
 func (s *search) all(i int) (unknown bool) {
-	a := &s.r.Evidence.Authors[i]
+	a, v := &s.r.Evidence.Authors[i], s.c.s.v
 	var h hints
 	inParallel(
 		func() { h = s.hints(a.Domain) },
-		func() { a.History = s.c.s.v.History.Qualifies(s.ctx, s.r.pair(i, s.relatedTo(a.Domain))) },
+		func() { a.History = v.History.Qualifies(s.ctx, v.pair(s.r, i, relatedTo(a.Domain, s.orgs))) },
 	)
 	a.PTROrg, a.PTRUnconfirmed, a.MX, a.Neighbour = h.ptrOrg, h.ptrUnconfirmed, h.mx, h.neighbour
 	return h.unknown && a.History == 0
@@ -138,61 +134,82 @@ func (s *search) hints(author string) hints {
 // lookUp asks DNS for all hints at once.
 func (s *search) lookUp(author string) hints {
 	var h hints
-	var own, mx error
 	var near bool
-	confirmed, related := s.r.IPRev.Confirmed, s.relatedTo(author)
-	others := slices.DeleteFunc(slices.Clone(s.r.IPRev.Names), func(name string) bool { return slices.Contains(confirmed, name) })
+	errs := make([]error, 4)
+	related := relatedTo(author, s.orgs)
+	confirmed := telling(s.r.IPRev.Confirmed, s.r.IPRev.IP)
+	others := slices.DeleteFunc(telling(s.r.IPRev.Names, s.r.IPRev.IP), func(name string) bool { return slices.Contains(confirmed, name) })
 	inParallel(
-		func() { h.ptrOrg = anyOf(len(confirmed), func(i int) bool { return related(confirmed[i]) }) },
-		func() { h.ptrUnconfirmed = anyOf(len(others), func(i int) bool { return related(others[i]) }) },
-		func() { near, own = s.neighbours(author) },
-		func() { h.mx, h.neighbour, mx = s.mailHosts(author) },
+		func() { h.ptrOrg, errs[0] = anyRelated(confirmed, related) },
+		func() { h.ptrUnconfirmed, errs[1] = anyRelated(others, related) },
+		func() { near, errs[2] = s.neighbours(author) },
+		func() { h.mx, h.neighbour, errs[3] = s.mailHosts(author, confirmed) },
 	)
 	h.neighbour = h.neighbour || near
 	found := h.ptrOrg || h.ptrUnconfirmed || h.mx || h.neighbour
-	h.unknown = !found && (own != nil || mx != nil || s.r.IPRev.Result == iprev.TempError)
+	h.unknown = !found && (errors.Join(errs...) != nil || s.r.IPRev.Result == iprev.TempError)
 	return h
+}
+
+// anyRelated tells whether one of the names is related; the error as for anyKnown.
+func anyRelated(names []string, related relation) (bool, error) {
+	return anyKnown(len(names), func(i int) (bool, error) { return related(names[i]) })
+}
+
+// anyKnown tells whether f is true for one of the first n indexes. It asks all at once. The error tells
+// that none is, as far as there were answers, and one is missing.
+func anyKnown(n int, f func(i int) (bool, error)) (bool, error) {
+	errs := make([]error, n)
+	found := anyOf(n, func(i int) (yes bool) {
+		yes, errs[i] = f(i)
+		return yes
+	})
+	if found {
+		return true, nil
+	}
+	return false, errors.Join(errs...)
 }
 
 // neighbours tells whether one of the hosts is in the client's network.
 func (s *search) neighbours(hosts ...string) (bool, error) {
-	return iprev.AnyWithin(s.ctx, s.c.s.dns, hosts, iprev.Network(s.r.Envelope.IP))
+	return iprev.AnyWithin(s.ctx, s.c.s.dns.client, hosts, iprev.Network(s.r.Envelope.IP))
 }
 
-// mailHosts compares the MX hosts of a From domain with the client: mx is rule 23, near 25a.
-func (s *search) mailHosts(author string) (mx, near bool, err error) {
+// mailHosts compares the MX hosts of a From domain with the client and its names: mx is rule 23,
+// near 25a. Those of an organization that takes mail for many domains count only where one is
+// the client itself.
+func (s *search) mailHosts(author string, names []string) (mx, near bool, err error) {
 	if !s.r.Envelope.IP.IsValid() {
 		return false, false, nil
 	}
-	hosts, err := iprev.MailHosts(s.ctx, s.c.s.dns, author)
+	hosts, err := iprev.MailHosts(s.ctx, s.c.s.dns.client, author)
 	if err != nil {
 		return false, false, err
 	}
-	names := s.r.IPRev.Confirmed
 	if slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(names, host) }) {
 		return true, false, nil
 	}
-	hosts = slices.DeleteFunc(hosts, func(host string) bool { return host == author }) // others ask for it
-	pairs := s.pairs(hosts, names)
+	hosts = slices.DeleteFunc(hosts, func(host string) bool {
+		return host == author || s.c.s.v.shared(host) // others ask for the author
+	})
+	var org, addresses error
+	pairs := mailPairs(hosts, names)
 	inParallel(
 		func() {
-			mx = anyOf(len(pairs), func(i int) bool { return s.orgs.SameOrg(pairs[i].host, pairs[i].name) })
+			mx, org = anyKnown(len(pairs), func(i int) (bool, error) { return s.orgs.SameOrg(pairs[i].host, pairs[i].name) })
 		},
-		func() { near, err = s.neighbours(hosts...) },
+		func() { near, addresses = s.neighbours(hosts...) },
 	)
-	return mx, near, err
+	return mx, near, errors.Join(org, addresses)
 }
 
 // A mailPair is an MX host and a PTR name that may be of one organization.
 type mailPair struct{ host, name string }
 
-// pairs leaves out the hosts of organizations that take mail for many domains.
-func (s *search) pairs(hosts, names []string) []mailPair {
+// mailPairs are those that the Public Suffix List sees in one organization, at most maxPairs.
+func mailPairs(hosts, names []string) []mailPair {
 	var pairs []mailPair
 	for _, host := range hosts {
-		if iprev.SharedMX(host) || withinAny(host, s.c.s.v.SharedMX) {
-			continue
-		}
 		for _, name := range names {
 			if dmarc.Registrable(host) == dmarc.Registrable(name) && len(pairs) < maxPairs {
 				pairs = append(pairs, mailPair{host, name})
@@ -241,7 +258,7 @@ func (s *search) early(mailFrom *task[spf.Outcome], names *task[iprev.Outcome]) 
 	a.Blocked = entry != nil && entry.Block
 	s.r.Evidence = compauth.Evidence{Authors: []compauth.Author{a}}
 	reason, _ := undecidedReason(&s.r.Evidence, 0)
-	a.SPFFail = failsSPF(&s.r.SPF, s.relatedTo(domain))
+	a.SPFFail = failsSPF(&s.r.SPF, relatedTo(domain, s.orgs))
 	if reason != 1 && reason != 601 || a.Hintless() {
 		return nil
 	}

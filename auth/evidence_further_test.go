@@ -126,6 +126,23 @@ func TestHintsAfterSlowBody(t *testing.T) {
 	})
 }
 
+// Also what little is left of the time of the lookups that began with the header is not enough.
+func TestHintsAfterBodyInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		resolver := dnstest.NewResolver(t, ptr("mail.example.org"))
+		resolver.Delay(20 * time.Millisecond)
+		v := testVerifier(resolver)
+		v.Implicit = true
+		session, check := begin(t, v, strangerEnvelope, testHeader("From: joe@news.example.org, ann@news.example.org",
+			"DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=sel; h=from; bh=YQ==; b=YQ=="))
+		defer session.Close()
+		time.Sleep(v.Timeout - 10*time.Millisecond)
+		if r := check.Finish(); r.Verdict.Reason != 104 {
+			t.Errorf("%v %+v", r.Verdict, r.Evidence.Authors[0])
+		}
+	})
+}
+
 // DNS that answers everything but the hints costs the message timeout, once. What is
 // missing is told, since a rejection would be premature.
 func TestHintsUnknown(t *testing.T) {
@@ -142,6 +159,35 @@ func TestHintsUnknown(t *testing.T) {
 		}
 		if r, _ = s.check(t); r.HintsUnknown || r.Disposition.Action != Reject {
 			t.Errorf("%q fails, no hint counts: unknown %v, %+v", fail, r.HintsUnknown, r.Disposition)
+		}
+	}
+}
+
+// A tree walk that DNS keeps back may hide that the client is of the author's organization, or of that of
+// its MX host.
+func TestOrganizationsUnknown(t *testing.T) {
+	news := testHeader("From: joe@news.example.org")
+	weak := "_dmarc.example.org. IN TXT \"v=DMARC1; p=none\"\nnews.example.org. IN A 203.0.113.1\n"
+	host := exists + mx("mx1.corp.example") + "mx1.corp.example. IN A 203.0.113.1\n_dmarc.corp.example. IN TXT \"v=DMARC1; p=none\"\n" + ptr("out.corp.example")
+	for _, test := range []struct {
+		name, zone, fail string
+		header           message.Header
+		want             string
+	}{
+		{"PTR", weak + ptr("mta.example.org"), "", news, "accept 104"},
+		{"PTR, its walk fails", weak + ptr("mta.example.org"), "_dmarc.mta.example.org", news, "tempfail 001"},
+		{"PTR of another, a walk fails", weak + ptr("mta.other.example"), "_dmarc.mta.other.example", news, "reject 001"},
+		{"PTR not confirmed, its walk fails", weak + "7.100.51.198.in-addr.arpa. IN PTR mta.example.org.\n", "_dmarc.mta.example.org", news, "tempfail 001"},
+		{"MX", host, "", fromJoe, "accept 116"},
+		{"MX, its walk fails", host, "_dmarc.mx1.corp.example", fromJoe, "tempfail 001"},
+		{"MX, the client's walk fails", host, "_dmarc.out.corp.example", fromJoe, "tempfail 001"},
+		{"found all the same", weak + ptr("mta.example.org") + "news.example.org. IN A 198.51.100.200\n", "_dmarc.mta.example.org", news, "accept 201"},
+	} {
+		r, _ := situation{zone: test.zone, fail: test.fail, header: test.header, change: func(v *Verifier, _ *Envelope) {
+			v.Policy = Policy{CompauthFail: Reject}
+		}}.check(t)
+		if got := r.Disposition.Action.String() + " " + r.Verdict.Reason.String(); got != test.want || r.HintsUnknown != (r.Disposition.Action == TempFail) {
+			t.Errorf("%s: %s, want %s; unknown %v", test.name, got, test.want, r.HintsUnknown)
 		}
 	}
 }

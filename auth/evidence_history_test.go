@@ -64,7 +64,7 @@ func genuine(p history.Pair) []history.Message {
 func TestHistory(t *testing.T) {
 	named := history.Pair{OrgDomain: "example.org", PTR: "esp.example"}
 	near := history.Pair{OrgDomain: "example.org", Network: iprev.Network(strangerEnvelope.IP)}
-	known := history.Pair{OrgDomain: "example.org", From: "joe@example.org", Rcpt: []string{"ann@example.test"}}
+	known := history.Pair{Network: near.Network, From: "joe@example.org", Rcpt: []string{"ann@example.test"}}
 	zone := ptr("out.esp.example")
 	override := func(v *Verifier, _ *Envelope) { v.OverrideReject = true }
 	for _, test := range []struct {
@@ -96,7 +96,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// What a verifier saw is there to be shown, and who had contact is known.
+// What a verifier saw is there to be shown, and to whom our users have written is known.
 func TestRemember(t *testing.T) {
 	o := options(t)
 	store, err := history.Open(o)
@@ -107,12 +107,12 @@ func TestRemember(t *testing.T) {
 	for range 2 {
 		situation{zone: hintZone, change: remember}.check(t)
 	}
-	situation{zone: pReject + spfPass, change: func(v *Verifier, env *Envelope) {
+	situation{change: func(v *Verifier, env *Envelope) {
 		remember(v, env)
-		env.MailFrom = "joe@example.org"
+		env.AuthUser, env.MailFrom, env.Rcpt = "ann", "ann@example.test", []string{"joe@example.org"}
 	}}.check(t)
 	store = reopened(t, store, o)
-	seen, err := store.Sightings(t.Context(), time.Time{})
+	seen, _, err := store.Sightings(t.Context(), time.Time{})
 	if err != nil || len(seen) != 1 || seen[0].Count != 2 || seen[0].Reason != 1 || seen[0].Implicit != 201 || seen[0].Infrastructure != "host.example" {
 		t.Errorf("%+v, %v", seen, err)
 	}
@@ -121,30 +121,101 @@ func TestRemember(t *testing.T) {
 	}
 }
 
+// inContact is a store that knows that ann has written to example.org.
+func inContact(t *testing.T) *history.Store {
+	t.Helper()
+	o := options(t)
+	store, err := history.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Record(history.Message{Outbound: true, Time: time.Now(),
+		Pair: history.Pair{OrgDomain: "example.test", From: "ann@example.test", Rcpt: []string{"joe@example.org"}}})
+	return reopened(t, store, o)
+}
+
+// reportAbout is the body of a bounce with the boundary b about one recipient.
+func reportAbout(recipient string) string {
+	return "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n" +
+		"Final-Recipient: rfc822; " + recipient + "\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+}
+
 // A bounce passes by contact before DNS is asked for hints; a bounce alone says nothing.
 func TestContactBounce(t *testing.T) {
-	store := knowing(t, history.Pair{OrgDomain: "example.org", Rcpt: []string{"ann@example.test"}})
-	report := append(testHeader("Content-Type: multipart/report; report-type=delivery-status; boundary=b"), fromJoe...)
+	store, joe := inContact(t), reportAbout("joe@example.org")
+	system := testHeader("From: Mail system <MAILER-DAEMON@example.org>")
+	report := append(testHeader("Content-Type: multipart/report; report-type=delivery-status; boundary=b"), system...)
+	override := func(v *Verifier) { v.OverrideReject = true }
 	for _, test := range []struct {
 		name   string
 		rcpt   []string
 		from   string
 		header message.Header
+		body   string
+		zone   string
+		change func(*Verifier)
 		want   string
 	}{
-		{"contact", []string{"ann@example.test"}, "", report, "pass 501"},
-		{"not of all recipients", []string{"ann@example.test", "eve@example.test"}, "", report, "fail 000"},
-		{"no bounce", []string{"ann@example.test"}, "joe@example.org", report, "fail 000"},
-		{"no report", []string{"ann@example.test"}, "", fromJoe, "fail 000"},
+		{"contact", []string{"ann@example.test"}, "", report, joe, pQuarantine, nil, "pass 501"},
+		{"reject", []string{"ann@example.test"}, "", report, joe, pReject, nil, "fail 000"},
+		{"reject may be overridden", []string{"ann@example.test"}, "", report, joe, pReject, override, "pass 501"},
+		{"our own", []string{"ann@example.test"}, "", report, joe, pQuarantine, func(v *Verifier) { ours(v, nil) }, "fail 010"},
+		{"about a user of another", []string{"ann@example.test"}, "", report, reportAbout("joe@other.example"), pQuarantine, nil, "fail 000"},
+		{"about nobody", []string{"ann@example.test"}, "", report, "", pQuarantine, nil, "fail 000"},
+		{"not of all recipients", []string{"ann@example.test", "eve@example.test"}, "", report, joe, pQuarantine, nil, "fail 000"},
+		{"no bounce", []string{"ann@example.test"}, "joe@example.org", report, joe, pQuarantine, nil, "fail 000"},
+		{"no report", []string{"ann@example.test"}, "", system, joe, pQuarantine, nil, "fail 000"},
 	} {
-		r, resolver := situation{zone: pReject, header: test.header, change: func(v *Verifier, env *Envelope) {
+		r, resolver := situation{zone: test.zone, header: test.header, body: test.body, change: func(v *Verifier, env *Envelope) {
 			v.History, env.MailFrom, env.Rcpt = store, test.from, test.rcpt
+			if test.change != nil {
+				test.change(v)
+			}
 		}}.check(t)
 		if got := fmt.Sprintf("%s %s", r.Verdict.Result, r.Verdict.Reason); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 		if slices.Contains(questions(resolver), `"example.org" MX`) {
 			t.Errorf("%s: asked %v", test.name, questions(resolver))
+		}
+	}
+}
+
+// A name that says who the customer of a hoster is says it no more than the hoster's own name does: neither
+// is history, nor is a signature of a service that signs for all its customers.
+func TestHistoryOfShared(t *testing.T) {
+	for name, test := range map[string]struct {
+		pair history.Pair
+		zone string
+		dkim string
+		want string
+	}{
+		"a hoster":            {history.Pair{PTR: "your-server.de"}, ptr("mail.clients.your-server.de"), "", "fail 000"},
+		"a hoster, generic":   {history.Pair{PTR: "esp.example"}, ptr("static.7.100.51.198.esp.example"), "", "fail 000"},
+		"of the config":       {history.Pair{PTR: "esp.example"}, ptr("out.esp.example"), "", "pass 701"},
+		"a service":           {history.Pair{DKIM: []string{"amazonses.com"}}, "", "amazonses.com", "fail 000"},
+		"another":             {history.Pair{DKIM: []string{"esp.example"}}, "", "esp.example", "pass 702"},
+		"the network remains": {history.Pair{Network: iprev.Network(strangerEnvelope.IP)}, ptr("mail.clients.your-server.de"), "", "pass 703"},
+	} {
+		test.pair.OrgDomain = "example.org"
+		store := knowing(t, test.pair)
+		for _, shared := range []bool{false, true} {
+			want := test.want
+			if shared && (want == "pass 701" || want == "pass 702") {
+				want = "fail 000"
+			}
+			s := situation{zone: pQuarantine + test.zone, change: func(v *Verifier, _ *Envelope) {
+				if v.History = store; shared {
+					v.SharedMX = []string{"esp.example"}
+				}
+			}}
+			if test.dkim != "" {
+				s = signedBy(t, s, test.dkim)
+			}
+			r, _ := s.check(t)
+			if got := fmt.Sprintf("%s %s", r.Verdict.Result, r.Verdict.Reason); got != want {
+				t.Errorf("%s, config %v: %s, want %s", name, shared, got, want)
+			}
 		}
 	}
 }

@@ -17,19 +17,22 @@ func (c *Check) remember() {
 }
 
 // memory is what is remembered about the message; not ok when there is nothing. Of several From
-// domains none is known to have sent it: only the one that makes it fail is of interest.
+// domains none is known to have sent it: only the one that makes it fail is of interest. A failure
+// that DNS may have made is shown, and speaks against nobody; a message that is asked for again comes again.
 func (c *Check) memory() (history.Message, bool) {
 	r := &c.report
 	if r.Exempt != "" {
 		return c.outbound()
 	}
 	e, fails := &r.Evidence, r.Verdict.Result == compauth.Fail
-	if len(e.Authors) == 0 || e.TooMany || !fails && (e.Unreadable || len(e.Authors) > 1) {
+	if r.Disposition.Action == TempFail || len(e.Authors) == 0 || e.TooMany || !fails && (e.Unreadable || len(e.Authors) > 1) {
 		return history.Message{}, false
 	}
 	i := max(r.Verdict.Author, 0) // the verdict may be about the whole message
-	related := func(domain string) bool { return c.dmarc.Related(e.Authors[i].Domain, domain) }
-	m := history.Message{Pair: r.pair(i, related), Time: c.began, Verdict: r.Verdict, Sighting: r.sighting(i)}
+	m := history.Message{Time: c.began, Verdict: r.Verdict, Sighting: r.sighting(i)}
+	if !fails || !r.HintsUnknown && e.Authors[i].DMARC.Result != dmarc.TempError {
+		m.Pair = c.s.v.pair(r, i, relatedTo(e.Authors[i].Domain, c.dmarc))
+	}
 	if entry := r.entries[i]; entry != nil && (entry.Block || fails) {
 		m.Entry = entry.String()
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,7 +27,8 @@ func verified(outcomes []dkim.Outcome) []string {
 }
 
 // infrastructure names what sent the message: the first verified DKIM domain, of those in an
-// author's organization if there are any; else the PTR organization; else the network.
+// author's organization if there are any; else the PTR organization; else the network. A name that
+// only repeats the client's address tells no organization.
 func (r *Report) infrastructure() string {
 	domains := verified(r.DKIM)
 	for _, domain := range domains {
@@ -39,7 +41,7 @@ func (r *Report) infrastructure() string {
 	if len(domains) > 0 {
 		return domains[0]
 	}
-	if org := ptrOrg(r.IPRev); org != "" {
+	if org := ptrOrg(telling(r.IPRev.Confirmed, r.IPRev.IP)); org != "" {
 		return org
 	}
 	if network := iprev.Network(r.Envelope.IP); network.IsValid() {
@@ -48,11 +50,22 @@ func (r *Report) infrastructure() string {
 	return ""
 }
 
+// telling leaves out the PTR names that only repeat the client's address: an access provider or hoster
+// gives them to whoever is its customer.
+func telling(names []string, client netip.Addr) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return iprev.Generic(name, client) })
+}
+
+// shared tells whether a name is of an organization that takes or sends mail for many others.
+func (v *Verifier) shared(name string) bool {
+	return iprev.SharedMX(name) || withinAny(name, v.SharedMX)
+}
+
 // ptrOrg is the registrable domain of the client's confirmed PTR name; "" when there is none. Of
 // several it is the first of the alphabet: DNS may turn them round.
-func ptrOrg(o iprev.Outcome) string {
+func ptrOrg(confirmed []string) string {
 	first := ""
-	for _, name := range o.Confirmed {
+	for _, name := range confirmed {
 		if org, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil && (first == "" || org < first) {
 			first = org
 		}
@@ -89,18 +102,25 @@ func (v *Verifier) entry(r *Report, i int) *spoof.Entry {
 	return nil
 }
 
-// pair is what the history knows a From domain and its senders by.
-func (r *Report) pair(i int, related func(domain string) bool) history.Pair {
+// pair is what the history knows a From domain and its senders by. An organization that sends for many
+// others is no sign of one of them, nor is a domain that may be the author's own.
+func (v *Verifier) pair(r *Report, i int, related relation) history.Pair {
 	author := r.Authors.List[i]
 	if len(author.More) > 0 {
 		author.Address = "" // which of them is it?
 	}
 	return history.Pair{
 		OrgDomain: r.Authored[i].OrgDomain,
-		PTR:       ptrOrg(r.IPRev),
-		DKIM:      slices.DeleteFunc(verified(r.DKIM), related),
-		Network:   iprev.Network(r.Envelope.IP),
-		From:      author.Address,
-		Rcpt:      r.Envelope.Rcpt,
+		PTR:       ptrOrg(slices.DeleteFunc(telling(r.IPRev.Confirmed, r.IPRev.IP), v.shared)),
+		DKIM: slices.DeleteFunc(verified(r.DKIM), func(domain string) bool {
+			if v.shared(domain) {
+				return true
+			}
+			own, err := related(domain)
+			return own || err != nil
+		}),
+		Network: iprev.Network(r.Envelope.IP),
+		From:    author.Address,
+		Rcpt:    r.Envelope.Rcpt,
 	}
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -34,6 +35,7 @@ func TestInfrastructure(t *testing.T) {
 		"the network":                   {Report{Envelope: client}, "198.51.100.0/24"},
 		"of IPv6":                       {Report{Envelope: Envelope{IP: netip.MustParseAddr("2001:db8::1:2")}}, "2001:db8::/64"},
 		"the first PTR organization":    {Report{Envelope: client, IPRev: named}, "esp.co.uk"},
+		"a name made from the address":  {Report{Envelope: client, IPRev: iprev.Outcome{IP: client.IP, Confirmed: []string{"198-51-100-7.isp.example"}}}, "198.51.100.0/24"},
 		"a public suffix is none":       {Report{Envelope: client, IPRev: iprev.Outcome{Confirmed: []string{"co.uk"}}}, "198.51.100.0/24"},
 		"not confirmed":                 {Report{Envelope: client, IPRev: iprev.Outcome{Names: []string{"a.example"}}}, "198.51.100.0/24"},
 		"a signature":                   {Report{Envelope: client, IPRev: named, DKIM: passing("a.example", "b.example")}, "a.example"},
@@ -58,10 +60,16 @@ func TestPair(t *testing.T) {
 		Envelope: strangerEnvelope,
 		Authors:  message.AuthorsOf(fromJoe),
 		Authored: []dmarc.Outcome{{OrgDomain: "example.org"}},
-		DKIM:     passing("esp.example", "example.org", "esp.example", "other.example"),
-		IPRev:    iprev.Outcome{Confirmed: []string{"out.esp.example"}},
+		DKIM:     passing("esp.example", "example.org", "esp.example", "a.shared.example", "unknown.example.org", "sendgrid.net", "other.example"),
+		IPRev:    iprev.Outcome{IP: strangerEnvelope.IP, Confirmed: []string{"c6336407.a.example", "a.shared.example", "mail.clients.your-server.de", "out.esp.example"}},
 	}
-	got := fmt.Sprint(r.pair(0, func(domain string) bool { return domain == "example.org" }))
+	v := Verifier{SharedMX: []string{"shared.example"}}
+	got := fmt.Sprint(v.pair(&r, 0, func(domain string) (bool, error) {
+		if domain == "unknown.example.org" {
+			return false, errors.New("no answer")
+		}
+		return domain == "example.org", nil
+	}))
 	want := "{example.org esp.example [esp.example other.example] 198.51.100.0/24 joe@example.org [ann@example.test]}"
 	if got != want {
 		t.Errorf("%s, want %s", got, want)

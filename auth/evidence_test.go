@@ -10,6 +10,7 @@ import (
 	"assay/auth/message"
 	"assay/compauth"
 	"assay/compauth/spoof"
+	"assay/testdata/lab"
 )
 
 // The message of these tests is from joe@example.org, sent by a stranger, eve@esp.example.
@@ -37,6 +38,7 @@ type situation struct {
 	name, zone string
 	fail       string // a name that DNS has no answer for
 	header     message.Header
+	body       string
 	change     func(*Verifier, *Envelope)
 	finished   func(*Check)
 	want       string // result and reason
@@ -58,6 +60,7 @@ func (s situation) check(t *testing.T) (*Report, *dnstest.Resolver) {
 	}
 	session, check := begin(t, v, env, s.header)
 	defer session.Close()
+	_, _ = check.Write([]byte(s.body)) // never fails
 	r := check.Finish()
 	if s.finished != nil {
 		s.finished(check)
@@ -113,6 +116,13 @@ func situations(t *testing.T) []situation {
 			header: testHeader("From: joe@news.example.org"), want: "fail 001"},
 		{name: "PTR not confirmed", zone: "7.100.51.198.in-addr.arpa. IN PTR mail.example.org.\nmail.example.org. A 198.51.100.8\n" + mx("mx.elsewhere.example"), want: "softpass 202"},
 
+		{name: "generic PTR within", zone: ptr("7.100.51.198.dsl.example.org"), want: "fail 001"},
+		{name: "generic PTR of the organization", zone: ptr("host-198-51-100-7.example.org"), header: testHeader("From: joe@news.example.org"), want: "fail 001"},
+		{name: "generic PTR not confirmed", zone: "7.100.51.198.in-addr.arpa. IN PTR c6336407.example.org.\n" + mx("mx.elsewhere.example"), want: "fail 001"},
+		{name: "one of two is generic", zone: ptr("c6336407.example.org") + ptr("mail.example.org"), want: "pass 103"},
+		{name: "generic MX is PTR", zone: exists + mx("ip-198-51-100-7.host.example") + ptr("ip-198-51-100-7.host.example"), want: "softpass 201"},
+		{name: "MX organization of a generic PTR", zone: exists + mx("in.host.example") + ptr("ip-198-51-100-7.host.example"), want: "fail 001"},
+
 		{name: "MX is PTR", zone: exists + mx("mx.host.example") + ptr("mx.host.example"), want: "pass 116"},
 		{name: "MX organization", zone: exists + mx("in.host.example") + ptr("out.host.example"), want: "pass 116"},
 		{name: "another organization", zone: exists + mx("in.host.example") + ptr("out.other.example"), want: "fail 001"},
@@ -127,7 +137,9 @@ func situations(t *testing.T) []situation {
 		{name: "address of F", zone: "example.org. IN A 198.51.100.200\n", want: "softpass 201"},
 		{name: "address of F, though null MX", zone: "example.org. IN A 198.51.100.200\nexample.org. IN MX 0 .\n", want: "softpass 201"},
 		{name: "address of an MX host", zone: exists + mx("a.example") + mx("b.example") + "b.example. IN A 198.51.100.200\n", want: "softpass 201"},
-		{name: "a shared one, too", zone: mx("alt1.aspmx.l.google.com") + "alt1.aspmx.l.google.com. IN A 198.51.100.200\n", want: "softpass 201"},
+		{name: "address of a shared one", zone: exists + mx("alt1.aspmx.l.google.com") + "alt1.aspmx.l.google.com. IN A 198.51.100.200\n", want: "fail 001"},
+		{name: "address of one that the config shares", zone: exists + mx("a.example") + "a.example. IN A 198.51.100.200\n",
+			change: func(v *Verifier, _ *Envelope) { v.SharedMX = []string{"a.example"} }, want: "fail 001"},
 		{name: "the next network", zone: "example.org. IN A 198.51.101.7\n" + mx("a.example") + "a.example. IN A 198.51.99.7\n", want: "fail 001"},
 		{name: "neighbour and PTR", zone: "example.org. IN A 198.51.100.200\n" + ptr("mail.example.org"), want: "pass 103"},
 		{name: "IPv6", zone: "example.org. IN AAAA 2001:db8:0:1::9\n",
@@ -138,7 +150,11 @@ func situations(t *testing.T) []situation {
 
 		{name: "implicit = false", zone: ptr("mail.example.org"), change: func(v *Verifier, _ *Envelope) { v.Implicit = false }, want: "fail 001"},
 		{name: "no From", header: testHeader("Subject: x"), want: "none 301"},
-		{name: "unreadable", header: testHeader("From: <a@x.example> <joe@example.org>"), zone: ptr("mail.example.org"), want: "none 301"},
+		{name: "unreadable, nothing", header: testHeader("From: <joe@example.org"), zone: ptr("mail.example.org"), want: "fail 001"},
+		{name: "unreadable, our own", header: testHeader("From: <joe@example.org"), zone: ptr("mail.example.org"), change: ours, want: "fail 601"},
+		{name: "unreadable, authenticated", header: testHeader("From: <joe@example.org"), zone: pReject + spfPass, change: mailFrom("joe@example.org"), want: "none 301"},
+		{name: "unreadable, no DNS", header: testHeader("From: <joe@example.org"), fail: "_dmarc.example.org", want: "none 301"},
+		{name: "unreadable, nothing found", header: testHeader("From: nobody"), want: "none 301"},
 		{name: "unreadable, enforced", header: testHeader("From: <a@x.example> <joe@example.org>"), zone: pReject + ptr("mail.example.org"), want: "fail 000"},
 		{name: "six domains", header: testHeader("From: a@a.example, b@b.example, c@c.example, d@d.example, e@e.example, f@f.example"), want: "fail 001"},
 		{name: "more than are read", header: testHeader("From: " + strings.Repeat("x@y.example, ", 101) + "a@a.example, b@b.example, c@c.example, d@d.example, e@e.example"), want: "fail 001"},
@@ -148,6 +164,11 @@ func situations(t *testing.T) []situation {
 		{name: "blocked", zone: pReject + spfPass + ptr("mail.example.org"), change: func(v *Verifier, env *Envelope) {
 			mailFrom("joe@example.org")(v, env)
 			listed(t, "block example.org 198.51.100.0/24 external\n")(v, env)
+		}, want: "fail 002"},
+		{name: "blocked by a generic name", zone: ptr("c6336407.esp.example"), change: listed(t, "block example.org esp.example external\n"), want: "fail 002"},
+		{name: "blocked, lost", change: func(v *Verifier, env *Envelope) {
+			v.Relays = []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}
+			listed(t, "block example.org * external\n")(v, env)
 		}, want: "fail 002"},
 		{name: "blocked by its name", zone: ptr("out.esp.example"), change: listed(t, "block example.org esp.example external\n"), want: "fail 002"},
 		{name: "the name is not confirmed", zone: "7.100.51.198.in-addr.arpa. IN PTR out.esp.example.\n", change: listed(t, "block example.org esp.example external\n"), want: "fail 001"},
@@ -205,4 +226,24 @@ func questions(r *dnstest.Resolver) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// signedBy is the situation with a signature of a domain on its message.
+func signedBy(t *testing.T, s situation, domain string) situation {
+	t.Helper()
+	key, err := lab.NewEd25519(domain, "sel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := key.Record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := key.Sign([]byte("From: joe@example.org\r\nSubject: Lunch\r\n\r\nShall we?\r\n"), "relaxed/relaxed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.header, s.body = readSigned(string(signed))
+	s.zone += record + "\n"
+	return s
 }

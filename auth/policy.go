@@ -65,14 +65,18 @@ func (d ruling) implicit() bool { return d.reason == unauthenticated || d.reason
 // speaks for another.
 func (p Policy) strictest(r *Report) ruling {
 	var worst ruling
-	if r.Verdict.Author < 0 {
-		if r.Verdict.Result != compauth.Fail {
-			return worst // not checked, or nothing is known that could fail
-		}
+	e := &r.Evidence
+	switch {
+	case e.TooMany && !e.LostClient && r.Verdict.Result == compauth.Fail:
 		// Nobody has a use for so many From domains but to hide one that fails.
-		worst = ruling{action: max(p.DMARCReject, p.CompauthFail), reason: r.Verdict.Reason}
+		worst = ruling{action: max(p.DMARCReject, p.CompauthFail), reason: unauthenticated}
+	case r.Verdict.Author < 0:
+		return worst // not checked, or nothing is known that could fail
 	}
-	for i := range r.Evidence.Authors {
+	for i := range e.Authors {
+		if e.LostClient && !e.Authors[i].Blocked {
+			continue // not checked: only the block is known
+		}
 		if d := p.rule(r, i); d.action > worst.action {
 			worst = d
 		}

@@ -142,18 +142,12 @@ func TestDecideDNS(t *testing.T) {
 
 func TestDecideOverrides(t *testing.T) {
 	author := of(failed(dmarc.PolicyReject))
-	for name, change := range map[string]func(*compauth.Author){
-		"a trusted sealer": func(a *compauth.Author) { a.Vouched = true },
-		"a known bounce":   func(a *compauth.Author) { a.ContactBounce = true },
-	} {
-		a := author
-		change(&a)
-		decision(t, name, all, judged(a), "accept")
-	}
-	quarantine := of(failed(dmarc.PolicyQuarantine))
-	quarantine.History = 702
+	vouched, quarantine, reported := author, of(failed(dmarc.PolicyQuarantine)), of(failed(dmarc.PolicyQuarantine))
+	vouched.Vouched, quarantine.History, reported.ContactBounce = true, 702, true
+	decision(t, "a trusted sealer", all, judged(vouched), "accept")
+	decision(t, "a known bounce", all, judged(reported), "accept")
 	decision(t, "history", all, judged(quarantine), "accept")
-	author.History = 702
+	author.History, author.ContactBounce = 702, true
 	decision(t, "history does not override p=reject", all, judged(author), rejected)
 	r := judged(author)
 	r.Evidence.OverrideReject = true
@@ -196,10 +190,27 @@ func TestDecideAuthors(t *testing.T) {
 	decision(t, "too many", all, many, tooManyReply)
 	decision(t, "too many, by p=reject", Policy{DMARCReject: Reject}, many, tooManyReply)
 	decision(t, "too many, by compauth_fail", Policy{CompauthFail: Quarantine}, many, "quarantine DMARC policy for the From domains (reason 001)")
-	decision(t, "too many, one is blocked", Policy{SpoofBlock: Reject}, many, strings.ReplaceAll(refused, "example.org", "good.example"), func(r *Report) {
+	block := func(r *Report) {
 		r.Evidence.Authors[4].Blocked, r.entries[4] = true, &spoof.Entry{Block: true}
-	})
+		r.Verdict = compauth.Evaluate(&r.Evidence)
+	}
+	decision(t, "too many, one is blocked", Policy{SpoofBlock: Reject}, many, strings.ReplaceAll(refused, "example.org", "good.example"), block)
+	decision(t, "too many, a block is no milder", Policy{SpoofBlock: Quarantine, DMARCReject: Reject}, many, tooManyReply, block)
 	decision(t, "unreadable", all, unread, "accept")
+	lost := judged(pass, of(failed(dmarc.PolicyReject)))
+	lost.Evidence.LostClient, lost.Evidence.Authors[0].Blocked, lost.entries[0] = true, true, &spoof.Entry{Block: true}
+	lost.Verdict = compauth.Evaluate(&lost.Evidence)
+	decision(t, "lost, one is blocked", all, lost, strings.ReplaceAll(refused, "example.org", "good.example"))
+	decision(t, "lost, one is blocked, stamped only", Policy{DMARCReject: Reject, CompauthFail: Reject}, lost, "accept")
+	for name, test := range map[string]struct {
+		o    dmarc.Outcome
+		want string
+	}{"unreadable, p=reject": {failed(dmarc.PolicyReject), rejected}, "unreadable, p=none": {failed(dmarc.PolicyNone), unproven}, "unreadable, no record": {tempError(), "accept"}} {
+		r := judged(of(test.o))
+		r.Evidence.Unreadable = true
+		r.Verdict = compauth.Evaluate(&r.Evidence)
+		decision(t, name, all, r, test.want)
+	}
 	for name, e := range map[string]compauth.Evidence{"SMTP AUTH": {SMTPAuth: true}, "trusted": {TrustedNetwork: true}, "lost": {LostClient: true}} {
 		r := judged(of(failed(dmarc.PolicyReject)))
 		e.Authors = r.Evidence.Authors

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"assay/arc"
 	"assay/auth/authres"
@@ -192,12 +193,15 @@ func dmarcComment(r *Report) string {
 		return "no From field"
 	case r.DMARC.Author == "":
 		return "no usable From domain"
-	case bestGuess(r.DMARC):
-		return "bestguesspass"
-	case len(r.Authors.List) > 1:
-		return fmt.Sprintf("worst of %d From domains", len(r.Authors.List))
 	}
-	return ""
+	var comments []string
+	if bestGuess(r.DMARC) {
+		comments = append(comments, "bestguesspass")
+	}
+	if n := len(r.Authors.List); n > 1 {
+		comments = append(comments, fmt.Sprintf("worst of %d From domains", n))
+	}
+	return strings.Join(comments, ", ")
 }
 
 // bestGuess tells whether DMARC would have passed, had there been a record.

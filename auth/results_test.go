@@ -7,6 +7,7 @@ import (
 
 	"assay/auth/authres"
 	"assay/auth/dmarc"
+	"assay/auth/message"
 )
 
 // What the two styles say about the verdict.
@@ -83,6 +84,23 @@ func TestMicrosoftAction(t *testing.T) {
 	} {
 		if got := microsoftAction(&test.r); got != test.want {
 			t.Errorf("%+v: %s, want %s", test.r.DMARC, got, test.want)
+		}
+	}
+}
+
+// With several From domains the reader is told that the result is of one of them, also where it is a guess.
+func TestDMARCComment(t *testing.T) {
+	guess := dmarc.Outcome{Result: dmarc.None, Author: "example.org", SPFRelaxed: true}
+	one, two := message.AuthorsOf(fromJoe), message.AuthorsOf(testHeader("From: joe@example.org, ann@example.net"))
+	for want, r := range map[string]Report{
+		"":                                       {Authors: one, DMARC: dmarc.Outcome{Author: "example.org"}},
+		"bestguesspass":                          {Authors: one, DMARC: guess},
+		"worst of 2 From domains":                {Authors: two, DMARC: dmarc.Outcome{Author: "example.org"}},
+		"bestguesspass, worst of 2 From domains": {Authors: two, DMARC: guess},
+		"no From field":                          {Authors: message.AuthorsOf(nil)},
+	} {
+		if got := dmarcComment(&r); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

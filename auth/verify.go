@@ -49,13 +49,14 @@ type Verifier struct {
 	// behind them. Every one of them must write a Received field with the address of the host
 	// that the message came from, above all that came with it; several, as for a content filter
 	// on the relay, are well, if the addresses in them are of Relays or loopback ones. Where
-	// a relay writes none, a stranger's field is taken for the relay's own.
+	// a relay writes none, a stranger's field is taken for the relay's own. A client that
+	// authenticated to one of them, as its field tells, is exempt.
 	Relays []netip.Prefix
 
 	Accepted []string // our own domains, lower case, A-labels: names below them as well
 
 	Implicit       bool           // a hint may be enough for a pass (package compauth)
-	SharedMX       []string       // more domains whose MX hosts serve many From domains, lower case
+	SharedMX       []string       // more domains of organizations that take or send mail for many From domains, lower case
 	Spoofed        *spoof.List    // who may, and may not, be spoofed by whom; nil: no entries
 	History        *history.Store // what was seen before; nil: nothing
 	OverrideReject bool           // history may override a published p=reject
@@ -129,17 +130,18 @@ func (c *Check) evaluate(ctx context.Context) {
 		c.s.startSPF(c.report.Envelope)
 	}
 	authors, v := c.authorDomains(), c.s.v
+	c.dmarc = c.evaluator().Begin(ctx, authors, nil) // first: what DNS does not tell of it decides most
 	c.bodies = &dkim.BodyHashes{}
 	if v.Sealer != nil {
 		c.bodies.Want(dkim.Relaxed)
 	}
 
 	verifier := v.DKIM
-	verifier.Resolver = c.s.dns
+	verifier.Resolver = c.s.dns.keys
 	c.dkim = verifier.BeginWith(ctx, c.bodies, c.header, authors...)
 
 	validator := v.ARC
-	validator.Resolver = c.s.dns
+	validator.Resolver = c.s.dns.chain
 	c.arc = validator.Begin(ctx, c.header, c.bodies)
 
 	c.bounce = beginBounce(ctx, c.report.Envelope, c.header, v.Accepted, verifier)
@@ -149,14 +151,14 @@ func (c *Check) evaluate(ctx context.Context) {
 		identifiers = append(identifiers, domain)
 	}
 	identifiers = append(identifiers, c.arc.Claimed(v.Sealers)...)
-	c.dmarc = c.evaluator().Begin(ctx, authors, identifiers)
+	c.dmarc.Expect(identifiers)
 	c.lookEarly(ctx)
 }
 
 // evaluator evaluates DMARC with the lookups of this session.
 func (c *Check) evaluator() *dmarc.Evaluator {
 	evaluator := c.s.v.DMARC
-	evaluator.Resolver = c.s.dns
+	evaluator.Resolver, evaluator.Others = c.s.dns.authors, c.s.dns.others
 	return &evaluator
 }
 
@@ -237,7 +239,7 @@ func (c *Check) gather() {
 	if len(r.Authored) == 1 { // of several authors, the one that nobody vouches for may be forged
 		r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
 		author := r.DMARC.Author
-		r.Override = r.ARC.Override(c.s.v.Sealers, author, func(domain string) bool { return c.dmarc.Related(author, domain) })
+		r.Override = r.ARC.Override(c.s.v.Sealers, author, relatedTo(author, c.dmarc).certain)
 	}
 }
 

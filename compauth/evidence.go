@@ -21,10 +21,10 @@ type Evidence struct {
 	TrustedNetwork bool // the message comes from our own hosts or users
 	LostClient     bool // it came through an internal relay, and the host behind that is not known
 
-	Unreadable     bool // there is no From field, or its text can't be read with certainty
+	Unreadable     bool // there is no From field, or its text can't be read with certainty: Authors are what was found in it
 	TooMany        bool // there are more From domains than are evaluated
 	ViaRelay       bool // it came through an internal relay
-	OwnBounce      bool // it is a bounce, and returns a message that carries our signature (reason 502)
+	OwnBounce      bool // it is a valid bounce, and returns a message that carries our signature (reason 502)
 	Implicit       bool // the configuration allows the rules for which a hint is enough
 	OverrideReject bool // the configuration lets history override a published p=reject
 	Authors        []Author
@@ -39,10 +39,11 @@ type Author struct {
 	Blocked  bool // a block entry matches F and the sending infrastructure
 	Vouched  bool // a trusted ARC sealer vouches for F
 
-	ContactBounce bool // it is a bounce, and the recipients have been in contact with F (reason 501)
-	BodyOnly      bool // a signature of a domain aligned with F fails by nothing but its body hash
+	ContactBounce bool // it is a valid bounce about users of F's organization, which the recipients have written to (reason 501)
+	BodyOnly      bool // a signature of a domain aligned with F fails by nothing but its body hash, and it passed at the relay (reason 108)
 	SPFFail       bool // SPF for a MAIL FROM aligned with F is fail
 
+	// Names that an access provider or hoster makes from the client's address count for none of these.
 	PTRWithin      bool // a forward-confirmed PTR name of the client is F or below F
 	PTROrg         bool // one has the Organizational Domain of F
 	PTRUnconfirmed bool // a PTR name that is not confirmed has it

@@ -30,8 +30,8 @@ var explanations = [...]Explanation{
 	{"104", Pass, "the reverse DNS name of the client is of the From domain's organization", Sender,
 		"The message counts as genuine by a hint only. Publish SPF for this client and sign with DKIM, so that it does not depend on reverse DNS."},
 	{"108", Pass, "DKIM fails by a change of the body, made at an earlier legitimate hop", Receiver | Intermediary,
-		"The gateway in front of the receiver changes messages, for example by a footer or a rewritten link. " +
-			"Check signatures before it, or let it seal with ARC and trust it as a sealer."},
+		"The gateway in front of the receiver changes messages, for example by a footer or a rewritten link, and says that the signature passed there " +
+			"(assay: only a gateway of trusted_authserv_ids is believed). Let it change less, or seal with ARC and trust it as a sealer."},
 	{"109", Pass, "there is no DMARC record, but the message would pass", Sender,
 		"Publish a DMARC record: at first v=DMARC1; p=none with an address for reports."},
 	{"111", Pass, "DMARC had a temporary or permanent error, but SPF or DKIM is aligned with the From domain", Sender | Receiver,
@@ -52,7 +52,7 @@ var explanations = [...]Explanation{
 	{"202", SoftPass, "the reverse DNS name of the client is of the From domain's organization, but not confirmed by its address records", Sender,
 		"The owner of the client has to publish an address record for its reverse DNS name; the owner of the From domain SPF and DKIM."},
 	{"3xx", None, "composite authentication was not checked", 0, "Nothing can be said about the message."},
-	{"301", None, "there is no From domain that could be checked", Sender,
+	{"301", None, "there is no From domain that could be checked with certainty", Sender,
 		"The sender has to write exactly one From field with a valid address."},
 	{"4xx", None, "composite authentication was bypassed", 0, "The receiver's own configuration exempts such messages."},
 	{"401", None, "the client logged in (SMTP AUTH), so the message is one of the receiver's own users", 0, "Nothing has to be done."},

@@ -24,8 +24,14 @@ type Rule struct {
 // has the code.
 const anyHistory Reason = 700
 
+// firstOfAuthor is the index of the first rule about one From domain.
+const firstOfAuthor = 5
+
 // rules is the table, in its order.
-var rules = [...]Rule{
+var rules = slices.Concat(messageRules[:], authorRules[:])
+
+// messageRules are those about the whole message.
+var messageRules = [firstOfAuthor]Rule{
 	{Number: "1", Result: None, Reason: 401, Message: true,
 		Doc:  "the client authenticated with SMTP AUTH",
 		when: func(e *Evidence, _ *Author) bool { return e.SMTPAuth }},
@@ -33,17 +39,20 @@ var rules = [...]Rule{
 		Doc:  "the message comes from one of the trusted networks",
 		when: func(e *Evidence, _ *Author) bool { return e.TrustedNetwork }},
 	{Number: "3", Result: None, Reason: 905, Message: true,
-		Doc:  "an internal relay brought the message, and the host behind it can't be recovered from the Received fields",
-		when: func(e *Evidence, _ *Author) bool { return e.LostClient }},
+		Doc:  "an internal relay brought the message, the host behind it can't be recovered from the Received fields, and no From domain is blocked",
+		when: func(e *Evidence, _ *Author) bool { return e.LostClient && !e.anyBlocked() }},
 	{Number: "4", Result: None, Reason: 301, Message: true,
-		Doc: "there is no usable From domain, and none was found that is blocked or fails an enforced DMARC policy",
+		Doc: "there is no usable From domain, and none that was found in the From fields fails by the rules below",
 		when: func(e *Evidence, _ *Author) bool {
-			return !e.TooMany && (len(e.Authors) == 0 || e.Unreadable && !e.anyForbidden())
+			return !e.TooMany && (e.Unreadable || len(e.Authors) == 0) && !e.anyFails()
 		}},
 	{Number: "5", Result: Fail, Reason: 1, Message: true,
-		Doc:  "there are more than five From domains; of up to five the worst verdict counts",
-		when: func(e *Evidence, _ *Author) bool { return e.TooMany }},
+		Doc:  "there are more than five From domains, and none of the first five is blocked; of up to five the worst verdict counts",
+		when: func(e *Evidence, _ *Author) bool { return e.TooMany && !e.anyBlocked() }},
+}
 
+// authorRules are those about one From domain. The last always matches.
+var authorRules = [...]Rule{
 	{Number: "6", Result: Fail, Reason: 2,
 		Doc:  "a block entry matches the From domain and the sending infrastructure",
 		when: func(_ *Evidence, a *Author) bool { return a.Blocked }},
@@ -65,13 +74,13 @@ var rules = [...]Rule{
 		Doc:  "a trusted ARC sealer vouches for the From domain",
 		when: func(_ *Evidence, a *Author) bool { return a.Vouched }},
 	{Number: "12", Result: Pass, Reason: 502,
-		Doc:  "a bounce returns a message that carries a signature of our own",
-		when: func(e *Evidence, _ *Author) bool { return e.OwnBounce }},
+		Doc:  "a bounce returns a message that carries a signature of our own, and the From domain is none of our own",
+		when: func(e *Evidence, a *Author) bool { return e.OwnBounce && !a.Accepted }},
 	{Number: "13", Result: Pass, Reason: 501,
-		Doc:  "a bounce from a domain that the recipients have been in contact with",
-		when: func(_ *Evidence, a *Author) bool { return a.ContactBounce }},
+		Doc:  "a bounce from a domain that the recipients have written to and that is none of our own, and its policy is not reject or history may override it",
+		when: (*Evidence).reportedByContact},
 	{Number: "14", Result: Pass, Reason: 108, Implicit: true,
-		Doc:  "an internal relay brought the message, and a signature of the From domain's organization fails only by its body hash",
+		Doc:  "an internal relay brought the message, and a signature of the only From domain's organization, which passed there, fails only by its body hash",
 		when: (*Evidence).changedByRelay},
 	{Number: "15", Result: Pass, Reason: anyHistory, Implicit: true,
 		Doc:  "DMARC fails with an enforced policy, the history qualifies, and the policy is quarantine or history may override it",
@@ -136,30 +145,42 @@ func (a *Author) strict() bool {
 	return a.DMARC.Result == dmarc.Fail && a.DMARC.Policy == dmarc.PolicyNone
 }
 
-// changedByRelay is rule 14.
-func (e *Evidence) changedByRelay(a *Author) bool { return e.ViaRelay && a.BodyOnly }
+// reportedByContact is rule 13.
+func (e *Evidence) reportedByContact(a *Author) bool {
+	return a.ContactBounce && !a.Accepted && e.mayOverride(a)
+}
+
+// changedByRelay is rule 14. Of several From domains the signature shows nothing: what is to be seen is
+// the text of who changed the body.
+func (e *Evidence) changedByRelay(a *Author) bool {
+	return e.ViaRelay && a.BodyOnly && len(e.Authors) == 1
+}
 
 // overriddenByHistory is rule 15.
 func (e *Evidence) overriddenByHistory(a *Author) bool {
-	return a.enforced() && a.History != 0 && (a.DMARC.Policy == dmarc.PolicyQuarantine || e.OverrideReject)
+	return a.enforced() && a.History != 0 && e.mayOverride(a)
 }
 
-// anyForbidden tells whether there is a From domain that fails by rule 6, 16 or 17. Of
-// a From field that can't be read nothing else about its domains is certain enough to count.
-func (e *Evidence) anyForbidden() bool {
+// mayOverride tells whether what was seen before may speak against the policy of F.
+func (e *Evidence) mayOverride(a *Author) bool {
+	return a.DMARC.Policy != dmarc.PolicyReject || e.OverrideReject
+}
+
+// anyBlocked tells whether there is a From domain that fails by rule 6. Nothing that is not known
+// about a message hides it.
+func (e *Evidence) anyBlocked() bool {
+	return slices.ContainsFunc(e.Authors, func(a Author) bool { return a.Blocked })
+}
+
+// anyFails tells whether one of the From domains fails by itself.
+func (e *Evidence) anyFails() bool {
 	for i := range e.Authors {
-		if a := &e.Authors[i]; a.Blocked || a.enforced() && !e.excused(a) {
+		if EvaluateAuthor(e, i).Result == Fail {
 			return true
 		}
 	}
 	return false
 }
 
-// excused tells whether one of the rules 11 to 15 stands before an enforced policy.
-func (e *Evidence) excused(a *Author) bool {
-	return a.Vouched || e.OwnBounce || a.ContactBounce ||
-		e.Implicit && (e.changedByRelay(a) || e.overriddenByHistory(a))
-}
-
 // Rules lists the rules in their order, for documentation.
-func Rules() []Rule { return slices.Clone(rules[:]) }
+func Rules() []Rule { return slices.Clone(rules) }

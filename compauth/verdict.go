@@ -15,15 +15,14 @@ func (v Verdict) Rule() *Rule { return &rules[v.rule] }
 // Evaluate goes through the rules: the first that matches decides. Of several From
 // domains each is evaluated, and the worst verdict counts. It neither blocks nor allocates.
 func Evaluate(e *Evidence) Verdict {
-	i := 0
-	for ; rules[i].Message; i++ {
-		if rules[i].when(e, nil) {
-			return rules[i].verdict(i, -1, nil)
+	for i := range messageRules {
+		if r := &messageRules[i]; r.when(e, nil) {
+			return r.verdict(i, -1, nil)
 		}
 	}
-	worst := evaluate(e, i, 0)
+	worst := EvaluateAuthor(e, 0)
 	for n := 1; n < len(e.Authors); n++ {
-		if v := evaluate(e, i, n); v.worse(worst) {
+		if v := EvaluateAuthor(e, n); v.worse(worst) {
 			worst = v
 		}
 	}
@@ -33,24 +32,15 @@ func Evaluate(e *Evidence) Verdict {
 // EvaluateAuthor is the verdict on one From domain alone, by the rules from 6 on. The
 // author is an index into Evidence.Authors; it panics when it is none.
 func EvaluateAuthor(e *Evidence, author int) Verdict {
-	first := 0
-	for rules[first].Message {
-		first++
-	}
-	return evaluate(e, first, author)
-}
-
-// evaluate goes through the rules about one From domain, from the first on.
-func evaluate(e *Evidence, first, author int) Verdict {
 	a := &e.Authors[author]
 	hints := true
-	for i := first; ; i++ { // the last rule always matches
-		r := &rules[i]
+	for i := 0; ; i++ {
+		r := &authorRules[i]
 		switch r.state(e, a, hints) {
 		case Leads:
 			hints = false
 		case Decides:
-			return r.verdict(i, author, a)
+			return r.verdict(firstOfAuthor+i, author, a)
 		}
 	}
 }

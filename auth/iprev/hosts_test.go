@@ -116,7 +116,9 @@ func TestSharedMX(t *testing.T) {
 		"aspmx.l.google.com": true, "google.com": true, "notgoogle.com": false, "google.com.evil.example": false,
 		"fabrikam-com.mail.protection.outlook.com": true, "a.b.mx.microsoft": true, "mta5.am0.yahoodns.net": true,
 		"inbound-smtp.us-east-1.amazonaws.com": true, "mx1.emailsrvr.com": true, "mx00.kundenserver.de": true,
-		"cluster1.us.messagelabs.com": true, "mxa-00000001.gslb.pphosted.com": true, "mx.example.org": false, "com": false, "": false,
+		"cluster1.us.messagelabs.com": true, "mxa-00000001.gslb.pphosted.com": true, "a8-50.smtp-out.amazonses.com": true, "o1.ptr1234.sendgrid.net": true, "mail1.suw11.mcdlv.net": true,
+		"static.7.100.51.198.clients.your-server.de": true, "vps-1.vps.ovh.net": true, "7.100.51.198.bc.googleusercontent.com": true,
+		"vm.westeurope.cloudapp.azure.com": true, "azure.com": false, "mx.example.org": false, "com": false, "": false,
 	} {
 		if got := SharedMX(host); got != want {
 			t.Errorf("%q: %v", host, got)

@@ -2,12 +2,13 @@ package iprev
 
 import "strings"
 
-// SharedMX tells whether an MX host, a canonical name, is of an organization that takes mail for
-// many unrelated domains: mailbox providers, mail filters, hosting and forwarding services, clouds. That
-// a client is of the same organization as such a host says nothing about the domain.
+// SharedMX tells whether an MX host or another canonical name is of an organization that takes or sends
+// mail for many unrelated domains: mailbox providers, mail filters, hosting and forwarding services,
+// services that send in the name of others, clouds. That a client is of the same organization as
+// such a host, or has mail signed by it, says nothing about the domain.
 func SharedMX(host string) bool {
 	for name := host; name != ""; {
-		if isMailboxProvider(name) || isMailFilter(name) || isHoster(name) {
+		if isMailboxProvider(name) || isMailFilter(name) || isHoster(name) || isCloud(name) || isSender(name) {
 			return true
 		}
 		_, name, _ = strings.Cut(name, ".")
@@ -72,7 +73,42 @@ func isHoster(domain string) bool {
 		"all-inkl.com", "kasserver.com", "ispgateway.de", "df.eu", "udag.de", "mittwald.de", "agenturserver.de",
 		"locaweb.com.br", "uolhost.com.br", "kinghost.net", "umbler.com", "sakura.ne.jp", "xserver.jp", "lolipop.jp", "gmoserver.jp", "onamae.ne.jp",
 		"beget.com", "beget.ru", "timeweb.ru", "reg.ru", "nic.ru", "jino.ru",
+		"your-storagebox.de", "hostgator.com.br", "hstgr.io", "hstgr.cloud", "ip-ovh.net", "ovh.us", "kimsufi.com", "soyoustart.com",
 		"hinet.net", "crazydomains.com", "netregistry.net", "synergywholesale.com", "afrihost.com", "xneelo.co.za":
+		return true
+	}
+	return false
+}
+
+// isCloud knows the domains in which clouds and renters of servers name what their customers rent.
+func isCloud(domain string) bool {
+	switch domain {
+	case "cloudapp.azure.com", "googleusercontent.com", "cloudapp.net", "amazonaws.com.cn", "aws.dev", "oraclecloud.com", "oraclevcn.com", "softlayer.com",
+		"networklayer.com", "alibabacloud.com", "myqcloud.com", "choopa.net", "upcloud.host", "upcloud.com", "scw.cloud", "kamatera.com",
+		"cloudwm.com", "leaseweb.com", "leaseweb.net", "hostwindsdns.com", "hostwinds.com", "colocrossing.com", "psychz.net", "quadranet.com",
+		"m247.com", "m247.ro", "interserver.net", "ramnode.com", "buyvm.net", "hosting-by-design.com", "datapacket.com", "cdn77.com",
+		"fly.dev", "heroku.com", "packet.net", "exoscale.com", "ionos.space", "gcorelabs.com", "selectel.ru", "firstvds.ru",
+		"ispsystem.net", "reg.cloud", "yandexcloud.net", "sbercloud.ru", "contabo.com", "contabo.host", "netcup.com", "yourvserver.net":
+		return true
+	}
+	return false
+}
+
+// isSender knows the domains of services that send in the name of their customers: those of their
+// hosts' PTR names and of their own signatures.
+func isSender(domain string) bool {
+	switch domain {
+	case "amazonses.com", "sendgrid.com", "mailgun.com", "mailgun.us", "sparkpost.com", "messagebird.com", "mcsv.net", "mcdlv.net",
+		"rsgsv.net", "mailchimpapp.net", "mailchimp.com", "sender-sib.com", "sibmail.com", "brevosend.com", "mailjet.net", "mtasv.net",
+		"pm-bounces.com", "hubspot.com", "hubspotemail.net", "hubspot.net", "hs-send.com", "exacttarget.com", "salesforce.com", "pardot.com",
+		"constantcontact.com", "ccsend.com", "roving.com", "createsend.com", "cmail19.com", "cmail20.com", "klaviyomail.com", "klaviyo.com",
+		"activecampaign.com", "acems1.com", "acems2.com", "getresponse.com", "getresponse-mail.com", "mailerlite.com", "mlsend.com", "mailersend.net",
+		"sendpulse.com", "smtp2go.com", "smtp.com", "socketlabs.com", "elasticemail.com", "elasticemail.net", "turbo-smtp.com", "rapidmail.de",
+		"cleverreach.com", "emsecure.net", "emarsys.net", "bronto.com", "bmsend.com", "responsys.net", "eloqua.com", "en25.com",
+		"mktomail.com", "mktoweb.com", "marketo.com", "customeriomail.com", "customer.io", "iterable.com", "braze.com", "icontact.com",
+		"aweber.com", "campaign-archive.com", "zendesk.com", "freshdesk.com", "freshemail.io", "intercom-mail.com", "zohocampaigns.com", "zcsend.net",
+		"dotmailer.com", "dotdigital.com", "moosend.com", "omnisend.com", "benchmarkemail.com", "mailcamp.nl", "sendcloud.net", "sendcloud.org",
+		"aliyuncs.com", "unisender.com", "dashamail.com", "mailpoet.com", "substack.com", "beehiiv.com", "convertkit.com":
 		return true
 	}
 	return false
