@@ -85,6 +85,9 @@ func relayField(client, name string) []byte {
 		"\tby gateway.example.test (Postfix) with ESMTP id 4XyZ1b2C3d\r\n\tfor <box@example.test>; Mon, 05 Jan 2026 08:00:01 +0000\r\n")
 }
 
+// relayResults is what the gateway found.
+const relayResults = "Authentication-Results: gateway.example.test; dkim=pass header.d=fabrikam.example header.s=s1\r\n"
+
 // relaySamples come over a gateway of our own.
 func relaySamples(signed []byte) []sample {
 	gateway := netip.MustParseAddr("10.1.0.5")
@@ -105,9 +108,9 @@ func relaySamples(signed []byte) []sample {
 	spoof.verdict, spoof.done, spoof.has = "fail 000", rejected, []string{"(reason 000)"}
 
 	changed := lost
-	changed.title = "over our gateway, which adds a footer"
+	changed.title, changed.about = "over our gateway, which adds a footer", "DKIM fails here by the footer, and the gateway says that it passed there"
 	changed.from = "ann@fabrikam.example"
-	changed.message = slices.Concat(relayField("198.51.109.10", "forward.example"), signed, []byte("-- \r\nscanned by the gateway\r\n"))
+	changed.message = slices.Concat([]byte(relayResults), relayField("198.51.109.10", "forward.example"), signed, []byte("-- \r\nscanned by the gateway\r\n"))
 	changed.verdict = "pass 108"
 	return []sample{lost, found, spoof, changed}
 }

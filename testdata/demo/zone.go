@@ -59,7 +59,7 @@ supplier.example.                TXT "nothing to be known by"
 remote.example.                  TXT "v=spf1 -all"
 _dmarc.remote.example.           TXT "v=DMARC1; p=reject"
 partner.example.                 TXT "v=spf1 -all"
-_dmarc.partner.example.          TXT "v=DMARC1; p=reject"
+_dmarc.partner.example.          TXT "v=DMARC1; p=quarantine"
 `
 
 // brokenName is a name for which the demo's DNS has no answer.
@@ -70,6 +70,7 @@ const config = `authserv_id = "` + hostname + `"
 accepted_domains = ["` + ownDomain + `", "sister.test"]
 trusted_networks = ["10.20.0.0/16"]
 internal_relays = ["10.1.0.0/24"]
+trusted_authserv_ids = ["gateway.example.test"]
 spoofed_senders_file = "%[1]s/spoofed-senders"
 state_dir = "%[1]s"
 log_format = "json"
