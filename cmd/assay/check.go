@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 
 	"assay/arc"
 	"assay/auth"
@@ -16,6 +17,7 @@ import (
 	"assay/auth/dns"
 	"assay/auth/message"
 	"assay/compauth"
+	"assay/compauth/history"
 )
 
 // maxHeader bounds the header of a message file, in bytes.
@@ -42,7 +44,8 @@ func checkCommand() *command {
 read from standard input. What is not given about the SMTP session is taken from the message: the client and
 its HELO from the topmost Received field, MAIL FROM from Return-Path. What was taken is printed.
 
-The history of the daemon counts as it does there; nothing is added to it.
+The history of the daemon counts as it does there; nothing is added to it. Where it can't be read the report says so,
+and the verdict is the one without a history.
 
 The exit code tells the composite verdict: 0 for pass, softpass and none, 1 for fail; 75 when DNS did not answer, 64
 for a wrong command line, 65 for a message or config that can't be read.`,
@@ -80,16 +83,14 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 	if err != nil {
 		return p.failConfig(err)
 	}
-	sealers, err := loadSealers(config)
-	if err != nil {
+	verifier := newVerifier(config, nil)
+	if verifier.Sealers, err = loadSealers(config); err != nil {
 		return p.failConfig(err)
 	}
-	spoofed, err := loadSpoofed(config)
-	if err != nil {
+	if verifier.Spoofed, err = loadSpoofed(config); err != nil {
 		return p.failConfig(err)
 	}
-	resolver, err := r.resolver(config)
-	if err != nil {
+	if verifier.Resolver, err = r.resolver(config); err != nil {
 		return p.fail(exitData, "%v", err)
 	}
 	name, file, err := openMessage(p, args)
@@ -97,6 +98,11 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 		return p.fail(exitData, "%v", err)
 	}
 	defer file.Close()
+	return r.evaluate(ctx, p, config, verifier, name, file)
+}
+
+// evaluate evaluates the message of a file as the verifier would in the daemon.
+func (r *checkRequest) evaluate(ctx context.Context, p *program, config *Config, v *auth.Verifier, name string, file io.Reader) int {
 	body := bufio.NewReader(file)
 	header, err := message.ReadHeader(body, maxHeader)
 	if err != nil {
@@ -106,31 +112,68 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 	if err != nil {
 		return p.fail(exitUsage, "%v", err)
 	}
-	if resolver, err = r.withPTR(resolver, env.IP); err != nil {
+	if v.Resolver, err = r.withPTR(v.Resolver, env.IP); err != nil {
 		return p.fail(exitUsage, "%v", err)
 	}
-	verifier := newVerifier(config, resolver)
-	verifier.Sealers, verifier.Spoofed = sealers, spoofed
-	notes = append(notes, p.equip(verifier, config)...)
-	defer func() { _ = verifier.History.Close(ctx) }() // nothing was written
-	report, err := checkMessage(ctx, verifier, env, header, body)
+	left := p.equip(v, config)
+	defer func() { _ = v.History.Close(ctx) }() // nothing was written
+	report, err := checkMessage(ctx, v, env, header, body)
 	if err != nil {
 		return p.fail(exitData, "%s: %v", name, err)
 	}
-	return r.print(p, report, notes, verifier.Sealers)
+	if err := v.History.Err(); err != nil {
+		left.History = p.withoutHistory(config, err)
+	}
+	return r.print(p, checked{report, v.Sealers, notes, left})
 }
 
-// equip adds what the daemon has besides, as far as it can be had: the notes say what can't. A
-// history that was not begun knows nothing, and nothing is written into it.
-func (p *program) equip(v *auth.Verifier, config *Config) (notes []string) {
+// A checked is what assay check prints.
+type checked struct {
+	*auth.Report
+	sealers *arc.Sealers
+	notes   []string // where the envelope is from
+	left    leftOut
+}
+
+// leftOut says what of the daemon's could not be had, and why: "" what could. The JSON of assay
+// check holds it.
+type leftOut struct {
+	History string `json:"history,omitempty"`
+	Seal    string `json:"seal,omitempty"`
+}
+
+// equip adds what the daemon has besides, as far as it can be had. Nothing is written into the
+// history.
+func (p *program) equip(v *auth.Verifier, config *Config) leftOut {
+	var left leftOut
 	var err error
 	if v.Sealer, err = newSealer(config); err != nil {
-		notes = append(notes, note("seal", "", "left out: "+err.Error()))
+		left.Seal = "left out: " + err.Error()
 	}
 	if v.History, err = p.openHistory(config, true); err != nil {
-		notes = append(notes, note("history", "", "left out: "+err.Error()))
+		left.History = "left out: " + err.Error()
 	}
-	return notes
+	return left
+}
+
+// withoutHistory says why there was none. One that was not begun knows as much as that of a new daemon.
+func (p *program) withoutHistory(c *Config, err error) string {
+	if errors.Is(err, history.ErrNoHistory) {
+		return "none yet at " + p.historyPlace(c) + ": nothing is known"
+	}
+	text, _ := p.historyFailure(c, err)
+	return "left out: " + strings.TrimPrefix(text, "history: ")
+}
+
+// lines is a line for each that there is something to say about.
+func (l *leftOut) lines() []string {
+	var lines []string
+	for _, part := range []struct{ what, why string }{{"history", l.History}, {"seal", l.Seal}} {
+		if part.why != "" {
+			lines = append(lines, fmt.Sprintf("%-10s %s", part.what, clean(part.why)))
+		}
+	}
+	return lines
 }
 
 // resolver answers from the zone file, or asks the servers of the config.
@@ -193,15 +236,15 @@ func copyCRLF(w io.Writer, r *bufio.Reader) error {
 }
 
 // print writes the report and returns the exit code that tells the result.
-func (r *checkRequest) print(p *program, report *auth.Report, notes []string, sealers *arc.Sealers) int {
-	text := explainReport(report, notes, sealers)
+func (r *checkRequest) print(p *program, c checked) int {
+	text := c.text
 	if r.json {
-		text = reportJSON(report, sealers)
+		text = c.json
 	}
-	if code := p.print(text); code != exitOK {
+	if code := p.print(text()); code != exitOK {
 		return code
 	}
-	return exitCode(report)
+	return exitCode(c.Report)
 }
 
 // exitCode tells the result. DNS that did not answer comes first, unless a trusted sealer's

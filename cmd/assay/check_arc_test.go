@@ -37,11 +37,12 @@ func TestCheckARC(t *testing.T) {
 				golden string
 				args   []string
 			}{{".txt", nil}, {".json", []string{"--json"}}} {
-				code, stdout, stderr := newProgram(t).run(t, append(append(args, form.args...), message)...)
+				p := newProgram(t)
+				code, stdout, stderr := p.run(t, append(append(args, form.args...), message)...)
 				if code != test.code || stderr != "" {
 					t.Errorf("exit code %d, want %d; %s", code, test.code, stderr)
 				}
-				golden(t, checkData+test.scenario+form.golden, stdout)
+				golden(t, checkData+test.scenario+form.golden, p.withoutState(stdout))
 			}
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"assay/arc"
 	"assay/auth"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
@@ -33,7 +32,8 @@ type jsonReport struct {
 	Compauth    *jsonCompauth   `json:"compauth"`
 	Disposition jsonDisposition `json:"disposition"`
 	Removed     []jsonField     `json:"removed,omitempty"`
-	Stamped     []jsonField     `json:"stamped"` // from the top of the header
+	Stamped     []jsonField     `json:"stamped"`            // from the top of the header
+	LeftOut     *leftOut        `json:"left_out,omitempty"` // what could not be had
 }
 
 type jsonIPRev struct {
@@ -91,7 +91,8 @@ type jsonField struct {
 	Value string `json:"value,omitempty"` // of a stamped field, with its folds
 }
 
-func reportJSON(r *auth.Report, sealers *arc.Sealers) string {
+func (c checked) json() string {
+	r := c.Report
 	j := jsonReport{
 		Client: addr(r.Envelope.IP), Helo: r.Envelope.Helo, MailFrom: r.Envelope.MailFrom, Rcpt: r.Envelope.Rcpt,
 		Relay:       addr(r.Relay),
@@ -100,9 +101,12 @@ func reportJSON(r *auth.Report, sealers *arc.Sealers) string {
 		Compauth:    compauthJSON(r),
 		Disposition: jsonDisposition{r.Disposition.Action.String(), r.Disposition.Code, r.Disposition.Status, r.Disposition.Text},
 	}
+	if c.left != (leftOut{}) {
+		j.LeftOut = &c.left
+	}
 	if r.Exempt == "" {
 		j.methods(r)
-		j.ARC = arcJSON(r, sealers)
+		j.ARC = arcJSON(r, c.sealers)
 	}
 	for _, e := range r.Edits {
 		if e.Delete {

@@ -5,19 +5,19 @@ import (
 	"strings"
 	"unicode"
 
-	"assay/arc"
 	"assay/auth"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
 )
 
-// explainReport says step by step what was found and what would be done.
-func explainReport(r *auth.Report, notes []string, sealers *arc.Sealers) string {
+// text says step by step what was found and what would be done.
+func (c checked) text() string {
+	r := c.Report
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(&b, "%-10s %s\n", what, clean(fmt.Sprintf(format, args...)))
 	}
-	b.WriteString(strings.Join(notes, "\n") + "\n\n")
+	b.WriteString(strings.Join(append(c.notes, c.left.lines()...), "\n") + "\n\n")
 	if r.Relay.IsValid() {
 		line("relay", "%s", explainRelay(r))
 	}
@@ -25,7 +25,7 @@ func explainReport(r *auth.Report, notes []string, sealers *arc.Sealers) string 
 		line("exempt", "%s: stamped only, nothing is checked", r.Exempt)
 	} else {
 		explainMethods(r, line)
-		explainARC(r, sealers, line)
+		explainARC(r, c.sealers, line)
 	}
 	explainCompauth(r, line)
 	if r.SealErr != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,14 +39,60 @@ func TestCheck(t *testing.T) {
 				}
 				args = append(args, word)
 			}
-			code, stdout, stderr := newProgram(t).run(t, args...)
+			p := newProgram(t)
+			code, stdout, stderr := p.run(t, args...)
 			if code != test.code || stderr != "" {
 				t.Errorf("exit code %d, want %d; %s", code, test.code, stderr)
 			}
 			if i := strings.IndexFunc(stdout, func(r rune) bool { return r != '\n' && r < ' ' || r == '\u202e' }); i >= 0 {
 				t.Errorf("a control character reaches the terminal: %q", stdout[i:])
 			}
-			golden(t, checkData+test.golden, stdout)
+			golden(t, checkData+test.golden, p.withoutState(stdout))
+		})
+	}
+}
+
+// withoutState is text with STATE for the state folder.
+func (p *testProgram) withoutState(text string) string {
+	return strings.ReplaceAll(text, p.getenv("STATE_DIRECTORY"), "STATE")
+}
+
+// What could not be had of the daemon's is said, in both forms, and the rest is evaluated.
+func TestCheckLeftOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		config  string
+		history string // the beginning of what is said; "" for nothing
+		seal    string
+	}{
+		"no history":  {"history.database = ''", "", ""},
+		"none yet":    {"", "none yet at STATE/history.db: nothing is known", ""},
+		"elsewhere":   {"history.database = 'sqlite:sub/h.db'", "none yet at STATE/sub/h.db: nothing is known", ""},
+		"damaged":     {"history.database = 'sqlite:/etc/passwd'", "left out: the database is down: ", ""},
+		"no server":   {fmt.Sprintf("history.database = 'postgres://joe:hunter2@%s/mail?sslmode=disable'", freePort(t)), "left out: the database is down: ", ""},
+		"no seal key": {"history.database = ''\n[arc]\nseal = true\ndomain = 'a.example'\nselector = 's'\nkey_file = '/nonexistent'", "", "left out: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProgram(t)
+			writeFile(t, p.configFile, test.config)
+			_, text, stderr := p.run(t, "check", "--zone", checkData+"example.zone", checkData+"mailbox.eml")
+			notes, _, _ := strings.Cut(p.withoutState(text), "\n\n")
+			_, asJSON, _ := p.run(t, "check", "--json", "--zone", checkData+"example.zone", checkData+"mailbox.eml")
+			var j struct {
+				LeftOut leftOut `json:"left_out"`
+			}
+			if err := json.Unmarshal([]byte(p.withoutState(asJSON)), &j); err != nil || stderr != "" {
+				t.Fatal(err, stderr)
+			}
+			for _, part := range []struct{ what, want, inJSON string }{{"history    ", test.history, j.LeftOut.History}, {"seal       ", test.seal, j.LeftOut.Seal}} {
+				line := part.what + part.inJSON
+				if said := strings.Contains(notes, "\n"+part.what); said != (part.want != "") || (part.inJSON != "") != said || said && !strings.Contains(notes, "\n"+line) ||
+					!strings.HasPrefix(part.inJSON, part.want) || strings.Contains(text, "hunter2") {
+					t.Errorf("%s%q, want %q\n%s", part.what, part.inJSON, part.want, notes)
+				}
+			}
+			if !strings.Contains(text, "compauth   pass reason=100") {
+				t.Error(text)
+			}
 		})
 	}
 }
@@ -63,7 +111,7 @@ func TestCheckStandardInput(t *testing.T) {
 		p := newProgram(t)
 		p.stdin = bytes.NewReader(crlf(text))
 		code, stdout, stderr := p.run(t, append([]string{"check", "-c", checkData + "assay.toml", "--zone", checkData + "example.zone"}, last...)...)
-		if code != exitOK || stdout != string(want) {
+		if code != exitOK || p.withoutState(stdout) != string(want) {
 			t.Errorf("%v: exit code %d\n%s%s", last, code, stdout, stderr)
 		}
 	}

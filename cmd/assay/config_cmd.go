@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func configCheckCommand() *command {
 		name:     "check",
 		synopsis: "[-c FILE]",
 		summary:  "report every mistake of the config, with its line",
-		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. The exit code is 0 when all is good and 65 when it is not.",
+		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. A password that every user of the host may read is warned of. The exit code is 0 when all is good and 65 when it is not.",
 		examples: []example{
 			{"config check", "check the config that serve would use"},
 			{"config check -c new.toml", "check another file before it is put in place"},
@@ -39,6 +40,7 @@ func configCheckCommand() *command {
 				if err != nil {
 					return p.failConfig(err)
 				}
+				p.note(c.exposed()...)
 				if c.file == "" {
 					return p.print("no " + p.configFile + "; the built-in defaults are ok\n")
 				}
@@ -46,6 +48,20 @@ func configCheckCommand() *command {
 			}
 		},
 	}
+}
+
+// exposed warns of a password that everybody on this host can read in the config.
+func (c *Config) exposed() []string {
+	const key = "history.database"
+	if c.lines[key] == 0 || withoutPassword(c.History.Database) == c.History.Database {
+		return nil
+	}
+	info, err := os.Stat(c.file)
+	if err != nil || info.Mode().Perm()&0o004 == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %s has a password, and every user of this host may read the file; take that away with chmod o= %s",
+		c.origin(key), key, printable(c.file))}
 }
 
 // checkFiles tells what is wrong with the files that the config names.

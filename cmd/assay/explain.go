@@ -23,8 +23,8 @@ func explainCommand() *command {
 		name:     "explain",
 		synopsis: "[-c FILE] [--json] [FILE|-] | --reason CODE | --list",
 		summary:  "say in plain words what the authentication results of a message mean",
-		about: `FILE holds a message, its header, some of its fields, or the bare text of one field, folded or not; without it, or
-with -, it is read from standard input. Explained are Authentication-Results as assay and other programs write them
+		about: `FILE holds a message, its header, some of its fields, or the bare text of one field, folded or not, also quoted with >
+and with blank lines between fields; without it, or with -, it is read from standard input. Explained are Authentication-Results as assay and other programs write them
 (RFC 8601, Microsoft 365, Google), the fields of ARC, and Received-SPF: what each result means, who can fix it
 and how. Nothing is looked up or verified: assay check does that.
 
@@ -43,7 +43,12 @@ The exit code is 0 when something was explained, 64 for a wrong command line, 65
 		prepare: func(set *flag.FlagSet) action {
 			var r explainRequest
 			r.config = configFlag(set)
-			set.StringVar(&r.reason, "reason", "", "explain the reason `CODE` of compauth, such as 601 or 6xx")
+			set.Func("reason", "explain the reason `CODE` of compauth, such as 601 or 6xx", func(code string) error {
+				if r.reason = code; code == "" {
+					return errors.New("no code")
+				}
+				return nil
+			})
 			set.BoolVar(&r.list, "list", false, "list all reason codes of compauth")
 			set.BoolVar(&r.json, "json", false, "print JSON")
 			return r.run
@@ -77,11 +82,12 @@ func (r *explainRequest) explainInput(p *program, args []string) int {
 		return p.fail(exitData, "%v%s", err, codeHint(args, err))
 	}
 	defer file.Close()
-	fields, err := readExplained(file)
+	fields, stop, err := readExplained(file)
 	if err != nil {
 		return p.fail(exitData, "%s: %v", name, err)
 	}
 	e := explainFields(fields, writers{own: config.AuthServID, trusted: config.TrustedAuthServIDs})
+	e.Stop = stop
 	if r.json {
 		return p.print(explainedJSON(e))
 	}

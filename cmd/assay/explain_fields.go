@@ -22,6 +22,7 @@ type explained struct {
 	Fields []explainedField `json:"fields"`
 	Sets   []explainedSet   `json:"arc_sets,omitempty"` // the newest first
 	More   int              `json:"more,omitempty"`     // results that are not explained, because there are too many
+	Stop   int              `json:"body_at,omitempty"`  // the blank line, from 1, behind which nothing was read; 0: all was
 
 	shown int // results in Fields
 }
@@ -60,7 +61,7 @@ func explainFields(fields message.Header, w writers) *explained {
 		case resultsField, keptResultsField, arcResultsField:
 			e.addResults(f, kind, w, sets)
 		case receivedSPFField:
-			e.add(receivedSPF(f), []authres.Result{receivedSPFResult(f)})
+			e.addReceivedSPF(f)
 		case arcSealField:
 			if s := setOf(sets, f); s != nil {
 				s.Sealer, s.CV = claimedTag(f, "d"), claimedTag(f, "cv")
@@ -154,48 +155,6 @@ func (w writers) origin(kind fieldKind, id string) string {
 		return "The authserv-id is listed in trusted_authserv_ids. It can be believed if the message came in through that host, and it removes forged fields."
 	}
 	return fmt.Sprintf("Anybody can write such a field, and it may be forged: believe it only if %s is a host of yours or of your provider, which removes forged fields.", quotedText(id))
-}
-
-// receivedSPF is the field of RFC 7208 section 9.1.
-func receivedSPF(f message.Field) explainedField {
-	return explainedField{Name: fieldName(f), Writer: receivedSPFValue(f, "receiver"), Origin: writers{}.origin(receivedSPFField, "")}
-}
-
-// receivedSPFResult reads the field as a result of the method spf.
-func receivedSPFResult(f message.Field) authres.Result {
-	value := strings.TrimSpace(strings.Map(oneSpace, f.Value()))
-	word, rest, _ := strings.Cut(value[:min(len(value), maxTagText)], " ")
-	r := authres.Result{Method: "spf", Value: strings.ToLower(word)}
-	if rest = strings.TrimSpace(rest); strings.HasPrefix(rest, "(") {
-		r.Comment, _, _ = strings.Cut(rest[1:], ")")
-	}
-	for _, p := range [...]struct{ key, name string }{{"envelope-from", "mailfrom"}, {"helo", "helo"}} {
-		if v := receivedSPFValue(f, p.key); v != "" {
-			r.Properties = append(r.Properties, authres.Property{Type: "smtp", Name: p.name, Value: v})
-			break
-		}
-	}
-	return r
-}
-
-// oneSpace makes a space of white space.
-func oneSpace(r rune) rune {
-	if r == '\t' || r == '\r' || r == '\n' {
-		return ' '
-	}
-	return r
-}
-
-// receivedSPFValue is the value of one key of the field, as far as it can be seen
-// without its full grammar.
-func receivedSPFValue(f message.Field, key string) string {
-	text := strings.Map(oneSpace, f.Value())
-	for part := range strings.FieldsFuncSeq(text[:min(len(text), maxTagText)], func(r rune) bool { return r == ';' || r == ' ' }) {
-		if name, value, ok := strings.Cut(part, "="); ok && strings.EqualFold(name, key) {
-			return shownText(strings.Trim(value, `"<>`))
-		}
-	}
-	return ""
 }
 
 // setOf is the ARC set that a field is part of; nil when it names none.

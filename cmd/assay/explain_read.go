@@ -51,52 +51,134 @@ func kindOf(f message.Field) fieldKind {
 var errNothingToExplain = errors.New("nothing to explain: no Authentication-Results, ARC or Received-SPF field; " +
 	"expected is a message, its header, or the text of such a field")
 
-// readExplained reads the fields that can be explained, in the order of the header.
-// It reads maxHeader bytes at most. The error is errNothingToExplain, that of r, or
-// that the header is too long.
-func readExplained(r io.Reader) (message.Header, error) {
+// readExplained reads the fields that can be explained, in the order of the header, and tells the blank
+// line, from 1, at which reading stopped; 0 when it did not. It reads maxHeader bytes at most. The error is
+// errNothingToExplain, that of r, or that the header is too long.
+func readExplained(r io.Reader) (fields message.Header, stop int, err error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxHeader+1))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	text, whole := asHeader(string(data))
-	if !whole && len(data) > maxHeader {
-		return nil, fmt.Errorf("header over %d bytes", maxHeader)
+	text, stop := asHeader(string(data))
+	if stop == 0 && len(data) > maxHeader {
+		return nil, 0, fmt.Errorf("header over %d bytes", maxHeader)
 	}
 	header, _ := message.ReadHeader(bufio.NewReader(strings.NewReader(text)), len(text)) // what it can't read is nothing to explain
-	var fields message.Header
 	for _, f := range header {
 		if kindOf(f) != otherField {
 			fields = append(fields, f)
 		}
 	}
-	if len(fields) == 0 {
-		return nil, errNothingToExplain
+	switch {
+	case len(fields) > 0:
+		return fields, stop, nil
+	case stop > 0:
+		return nil, 0, fmt.Errorf("%w. %s", errNothingToExplain, stoppedAt(stop))
 	}
-	return fields, nil
+	return nil, 0, errNothingToExplain
 }
 
-// asHeader makes a header of text that may be pasted: what stands before the first field
-// goes, unless it is the value of a field, which gets its name; lines that are no field are
-// folds that have lost their white space. The text ends at the first blank line; it is
-// whole if there is one.
-func asHeader(text string) (header string, whole bool) {
-	text = strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n")
-	var lead, b strings.Builder
-	for line := range strings.Lines(text) {
+// stoppedAt says that there is more which was not read.
+func stoppedAt(line int) string {
+	return fmt.Sprintf("Line %d is blank: what follows was taken for the body of a message and not read.", line)
+}
+
+// asHeader makes a header of text that may be pasted: quoting goes; what stands before the first field goes
+// too, unless it is the value of a field, which gets its name; lines that are no field are folds that have
+// lost their white space. Text that has other fields than those that can be explained is a message, whose
+// header ends at the first blank line: fields in a body are anybody's. Other text goes on behind blank lines
+// as long as such a field follows. stop is the blank line, from 1, behind which text was left out; 0 for none.
+func asHeader(text string) (header string, stop int) {
+	var p pasted
+	n, blank := 0, 0 // the line, and the first of the blank lines before it
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		n++
+		line = unquoted(line)
 		switch {
-		case strings.TrimRight(line, "\r\n") == "":
-			return named(lead.String()) + b.String(), true
-		case beginsField(line):
-		case b.Len() == 0:
-			lead.WriteString(" " + line)
+		case isBlank(line, blank > 0 || p.isEmpty()):
+			if blank == 0 {
+				blank = n
+			}
 			continue
-		case line[0] != ' ' && line[0] != '\t':
-			b.WriteByte(' ')
+		case blank > 0 && !p.goesOn(line):
+			return p.end(), blank
+		case blank > 0:
+			p.paragraph()
+			line = strings.TrimLeft(line, " \t")
 		}
-		b.WriteString(line)
+		blank = 0
+		p.add(line)
 	}
-	return named(lead.String()) + b.String(), false
+	return p.end(), 0
+}
+
+// A pasted is a header in the making. The zero value is empty.
+type pasted struct {
+	lead   strings.Builder // lines before the first field of a paragraph
+	header strings.Builder
+	whole  bool // it has other fields than those that can be explained: it is that of a message
+}
+
+// isBlank tells whether a line divides paragraphs. White space does so between them; in a header it is a fold
+// without text.
+func isBlank(line string, between bool) bool {
+	if between {
+		return strings.Trim(line, " \t\r\n") == ""
+	}
+	return strings.Trim(line, "\r\n") == ""
+}
+
+func (p *pasted) isEmpty() bool { return p.header.Len() == 0 && p.lead.Len() == 0 }
+
+// goesOn tells whether a line behind a blank one is a part of it.
+func (p *pasted) goesOn(line string) bool {
+	if p.whole {
+		return false
+	}
+	name := fieldNameIn(strings.TrimLeft(line, " \t"))
+	return name != "" && kindOf(message.NewField(name, "")) != otherField || p.header.Len() == 0 && bareName(p.leading()) == ""
+}
+
+// add takes one line that is not blank.
+func (p *pasted) add(line string) {
+	if p.isEmpty() {
+		line = strings.TrimLeft(line, " \t")
+	}
+	name := fieldNameIn(line)
+	switch {
+	case name != "":
+		p.paragraph()
+		p.whole = p.whole || kindOf(message.NewField(name, "")) == otherField
+	case p.header.Len() == 0:
+		p.lead.WriteString(" " + line)
+		return
+	case line[0] != ' ' && line[0] != '\t':
+		p.header.WriteByte(' ')
+	}
+	p.header.WriteString(line)
+}
+
+// leading is what stands before the first field.
+func (p *pasted) leading() string { return strings.TrimLeft(p.lead.String(), " ") }
+
+// paragraph ends what stands before the first field.
+func (p *pasted) paragraph() {
+	p.header.WriteString(named(p.lead.String()))
+	p.lead.Reset()
+}
+
+// end is the header.
+func (p *pasted) end() string {
+	p.paragraph()
+	return p.header.String()
+}
+
+// unquoted is a line without the signs that a mail program puts before what it quotes.
+func unquoted(line string) string {
+	for strings.HasPrefix(line, ">") {
+		line = strings.TrimPrefix(line[1:], " ")
+	}
+	return line
 }
 
 // named is a bare value with the name of its field before it; "" when it is none.
@@ -107,14 +189,17 @@ func named(value string) string {
 	return ""
 }
 
-// beginsField tells whether a line begins with a field name and a colon. What may
+// fieldNameIn is the field name that a line begins with, before a colon; "" for none. What may
 // stand in a result, as in policy.iprev=2001:db8::1, is no name.
-func beginsField(line string) bool {
+func fieldNameIn(line string) string {
 	name, _, colon := strings.Cut(line[:min(len(line), maxFieldName)], ":")
 	name = strings.TrimRight(name, " \t")
-	return colon && name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+	if !colon || strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune(`=;()"`, r)
-	})
+	}) {
+		return ""
+	}
+	return name
 }
 
 // maxFieldName bounds the name of a field that is looked for, in bytes with the colon.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ func TestExplain(t *testing.T) {
 		{"microsoft-fail.txt", "microsoft-fail.value"},
 		{"google.txt", "google.eml"},
 		{"lost-folds.txt", "lost-folds.value"},
+		{"apart.txt", "apart.value"},
 		{"hostile.txt", "hostile.eml"},
 		{"hostile-json.txt", "--json hostile.eml"},
 		{"list.txt", "--list"},
@@ -58,25 +60,76 @@ func TestExplainPasted(t *testing.T) {
 	value := strings.TrimPrefix(field, "Authentication-Results: ")
 	want := explainText(t, field)
 	for name, text := range map[string]string{
-		"no end of line":      strings.TrimRight(field, "\n"),
-		"CRLF":                strings.ReplaceAll(field, "\n", "\r\n"),
-		"one line":            strings.ReplaceAll(field, "\n", ""),
-		"folds lost":          strings.ReplaceAll(field, "\n ", "\n"),
-		"bare":                value,
-		"bare on one line":    strings.ReplaceAll(value, "\n", ""),
-		"bare, folds lost":    strings.ReplaceAll(value, "\n ", "\n"),
-		"bare and indented":   "   " + value,
-		"blank lines before":  "\n \r\n" + field,
-		"byte order mark":     "\ufeff" + field,
-		"mbox separator":      "From joe@a.example Sat Nov  1 10:00:00 2025\n" + field,
-		"garbage before":      "Original message\n" + field,
-		"other fields":        "To: a@b.example\nX-Spam: no\n" + field + "Subject: x\n",
-		"a body":              field + "\nAuthentication-Results: body.example; spf=fail\n",
-		"space before colon":  strings.Replace(field, ":", " :", 1),
-		"a body that is long": field + "\n" + strings.Repeat("x", 2*maxHeader),
+		"no end of line":     strings.TrimRight(field, "\n"),
+		"CRLF":               strings.ReplaceAll(field, "\n", "\r\n"),
+		"one line":           strings.ReplaceAll(field, "\n", ""),
+		"folds lost":         strings.ReplaceAll(field, "\n ", "\n"),
+		"bare":               value,
+		"bare on one line":   strings.ReplaceAll(value, "\n", ""),
+		"bare, folds lost":   strings.ReplaceAll(value, "\n ", "\n"),
+		"bare and indented":  "   " + value,
+		"blank lines before": "\n \r\n" + field,
+		"byte order mark":    "\ufeff" + field,
+		"quoted":             quote("> ", field),
+		"quoted twice":       quote(">> ", field),
+		"quoted, folds lost": quote("> ", strings.ReplaceAll(field, "\n ", "\n")),
+		"bare and quoted":    quote("> ", value),
+		"a quotation":        "Joe wrote:\n>\n" + quote("> > ", field),
+		"text before":        "Hello,\n\nwhat does this mean?\n\n" + field,
+		"blank lines after":  field + "\n\n \n",
+		"mbox separator":     "From joe@a.example Sat Nov  1 10:00:00 2025\n" + field,
+		"garbage before":     "Original message\n" + field,
+		"other fields":       "To: a@b.example\nX-Spam: no\n" + field + "Subject: x\n",
+		"space before colon": strings.Replace(field, ":", " :", 1),
 	} {
 		if got := explainText(t, text); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// quote puts a sign before every line.
+func quote(sign, text string) string { return sign + strings.ReplaceAll(text, "\n", "\n"+sign) }
+
+// Where reading stops at a body, that is said; what stands in it is not explained.
+func TestExplainStopped(t *testing.T) {
+	const field = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=a.example\n"
+	const second = "Received-SPF: fail (mx: domain of b.example does not designate 192.0.2.1)\n"
+	for name, test := range map[string]struct {
+		text   string
+		fields int
+		stop   int
+	}{
+		"two fields":                {field + second, 2, 0},
+		"apart":                     {field + "\n" + second, 2, 0},
+		"far apart":                 {"\n" + field + "\n\n\n" + second + "\n\n" + field + "\n", 3, 0},
+		"apart and indented":        {"  " + field + "\n   " + second, 2, 0},
+		"apart and quoted":          {quote("> ", field+"\n"+second), 2, 0},
+		"a bare value first":        {"mx.example.org; spf=pass\n\n" + second, 2, 0},
+		"text between":              {field + "\nand\n\n" + second, 1, 2},
+		"a bare value and text":     {"mx.example.org; spf=pass\n\nWhat is this?\n", 1, 2},
+		"another field":             {field + "\nSubject: x\n" + second, 1, 2},
+		"a message":                 {"Subject: x\n" + field + "\n" + second, 1, 3},
+		"a message, other order":    {field + "Subject: x\n\n" + second, 1, 3},
+		"a message with no body":    {"Subject: x\n" + field + "\n\n", 1, 0},
+		"a message that quotes":     {"Subject: x\n" + field + "\n> " + second, 1, 3},
+		"a body that is long":       {field + "\n" + strings.Repeat("x", 2*maxHeader), 1, 2},
+		"blank lines before a body": {field + "Subject: x\n\n\n\nHello\n", 1, 3},
+		"CRLF":                      {strings.ReplaceAll("Subject: x\n"+field+"\nHello\n", "\n", "\r\n"), 1, 3},
+	} {
+		var e explained
+		if err := json.Unmarshal([]byte(explainText(t, test.text, "--json")), &e); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Fields) != test.fields || e.Stop != test.stop {
+			t.Errorf("%s: %d fields, stopped at %d; want %d, %d", name, len(e.Fields), e.Stop, test.fields, test.stop)
+		}
+		said := ""
+		if test.stop > 0 {
+			said = "\n" + stoppedAt(test.stop) + "\n"
+		}
+		if got := explainText(t, test.text); !strings.HasSuffix(got, said) || said == "" && strings.Contains(got, "is blank: ") {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }
@@ -127,7 +180,7 @@ func TestExplainBadInput(t *testing.T) {
 		{[]string{write("text", "This is no message.\n")}, exitData, nothing},
 		{[]string{write("word", "mx.example.org\n")}, exitData, nothing},
 		{[]string{write("none", "none\n")}, exitData, nothing},
-		{[]string{write("body", "To: a@b.example\n\nAuthentication-Results: mx; spf=pass\n")}, exitData, nothing},
+		{[]string{write("body", "To: a@b.example\n\nAuthentication-Results: mx; spf=pass\n")}, exitData, "of such a field. Line 2 is blank: what follows was taken"},
 		{[]string{write("long", "X: "+strings.Repeat("x", maxHeader))}, exitData, "header over 1048576 bytes"},
 		{[]string{dir + "/missing"}, exitData, "no such file or directory\n"},
 		{[]string{"601"}, exitData, "no such file or directory (assay explain --reason 601 explains the code)"},
@@ -135,6 +188,8 @@ func TestExplainBadInput(t *testing.T) {
 		{[]string{"-c", dir + "/missing"}, exitData, "missing"},
 		{[]string{"--reason", "800"}, exitUsage, `flag --reason: "800" is no reason code that is documented (assay explain --list shows them)`},
 		{[]string{"--reason", "\x1b[31m"}, exitUsage, `"\x1b[31m" is no reason code`},
+		{[]string{"--reason", ""}, exitUsage, `flag --reason: "": no code (see assay explain --help)`},
+		{[]string{"--reason=", "x"}, exitUsage, `flag --reason: "": no code`},
 		{[]string{"--reason", "601", "x"}, exitUsage, `unexpected argument "x": --reason and --list explain no file`},
 		{[]string{"--list", "x"}, exitUsage, `unexpected argument "x"`},
 		{[]string{"--list", "--reason", "601"}, exitUsage, "--reason and --list exclude each other"},

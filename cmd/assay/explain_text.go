@@ -50,6 +50,10 @@ func (e *explained) text() string {
 		b.add("", fmt.Sprintf("\n%d more results are not explained.", e.More))
 	}
 	e.writeSets(&b)
+	if e.Stop > 0 {
+		b.WriteByte('\n')
+		b.add("", stoppedAt(e.Stop))
+	}
 	return b.String()
 }
 

@@ -62,7 +62,8 @@ func (p *process) insight(messages int) jsonInsight {
 		code, stdout, stderr := p.command("insight", "--json", "--what-if")
 		var j jsonInsight
 		err := json.Unmarshal([]byte(stdout), &j)
-		if code != exitTemporary && (code != exitOK || err != nil) { // the daemon may be making the tables
+		making := code == exitTemporary || code == exitUnavailable // the daemon may be making the tables
+		if !making && (code != exitOK || err != nil) {
 			p.t.Fatalf("exit code %d, %v: %s%s", code, err, stdout, stderr)
 		}
 		n := 0
@@ -116,7 +117,7 @@ func TestServeInsight(t *testing.T) {
 	if got := client.stamp(t, "ann@fabrikam.example"); !strings.HasPrefix(got, "550 5.7.") || !strings.Contains(got, "compauth=fail reason=002") {
 		t.Errorf("blocked: %s", got)
 	}
-	if code, stdout, _ := p.command("spoof", "allow", "--from-insight", "1"); code != exitOK || !strings.Contains(stdout, "allow fabrikam.example") {
+	if code, stdout, _ := p.command("spoof", "allow", "--from-insight", "1", "fabrikam.example"); code != exitOK || !strings.Contains(stdout, "allow fabrikam.example") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 	if code, _, stderr := p.command("spoof", "allow", "--from-insight", "3"); code != exitFail || !strings.Contains(stderr, "there is no row 3") {
@@ -184,6 +185,56 @@ func TestReloadHistory(t *testing.T) {
 	for _, name := range []string{"history.db", "other.db"} {
 		if _, err := os.Stat(filepath.Join(p.state, name)); errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
+		}
+	}
+}
+
+// A command of a user who may not read the history says so, and where it looked.
+func TestHistoryOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run a command as another user")
+	}
+	readableByAll(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := publicDir(t)
+	state := filepath.Join(dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config, entries := filepath.Join(dir, "assay.toml"), filepath.Join(dir, "spoofed-senders")
+	for name, text := range map[string]string{
+		config:                             fmt.Sprintf("state_dir = %q\nspoofed_senders_file = %q\n", state, entries),
+		entries:                            "allow a.example * external\n",
+		filepath.Join(state, "history.db"): "",
+		filepath.Join(dir, "message"):      "From: joe@a.example\n\n",
+		filepath.Join(dir, "reverse.zone"): "1.2.0.192.in-addr.arpa. PTR a.example.\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const denied = "DIR/state/history.db: permission denied; run this as root, or as the user whose daemon it is\n"
+	for _, test := range []struct {
+		args         string
+		code         int
+		says, stderr string
+	}{
+		{"insight", exitUnavailable, "", "assay: " + denied},
+		{"spoof list", exitOK, "allow a.example * external", "assay: when entries were used last is not known: " + denied},
+		{"check --ip 192.0.2.1 --zone DIR/reverse.zone DIR/message", exitOK, "\nhistory    left out: " + denied, ""},
+	} {
+		cmd := exec.CommandContext(t.Context(), path, append(strings.Fields(strings.ReplaceAll(test.args, "DIR", dir)), "-c", config)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.Dir = "/"
+		var out, errOut strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errOut
+		_ = cmd.Run()
+		stdout, stderr := strings.ReplaceAll(out.String(), dir, "DIR"), strings.ReplaceAll(errOut.String(), dir, "DIR")
+		if code := cmd.ProcessState.ExitCode(); code != test.code || !strings.Contains(stdout, test.says) || stderr != test.stderr {
+			t.Errorf("%s: exit code %d\n%s--\n%s", test.args, code, stdout, stderr)
 		}
 	}
 }

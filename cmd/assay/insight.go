@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"assay/compauth/history"
 )
 
 // maxInsightDays is the longest that anything can be kept.
@@ -40,19 +37,23 @@ one of our own (internal), whether an entry of the spoofed senders allowed or bl
 verdicts with their reason (assay explain tells what it means), and what was done with the messages.
 
 The number of a row is its place by count, whatever the order of the rows is; assay spoof allow --from-insight N and
-block make an entry of it. It changes as mail comes in, so both say what they add.
+block make an entry of it. It changes as mail comes in: name the domain behind it, and a row that is of another one by
+then is refused. Of more than 100,000 different sightings the most frequent are shown, and it is said that there are more.
 
 With --what-if each row tells what other settings would have done: implicit = true, where it is off, and policies
 that are enforced: dmarc_reject = "reject", dmarc_quarantine = "quarantine" and compauth_fail = "quarantine" or
-"reject". Mail that passes DMARC is in no row: no policy touches it.
+"reject". Mail that passes DMARC is in no row: no policy touches it. What is shown as rejected is the most that it could
+be: where DNS gives no answer a message is let in or asked for again (dns_failure), never rejected, and a row does not
+tell of which messages a signature or a hint had none. Of DMARC's own it tells: fail 001 or 601 with a policy of
+quarantine or reject counts as let in, or as asked for again.
 
-The exit code is 69 when no history is configured and 75 when it can't be read now.`,
+The exit code is 69 when there is no history, or it may not be read, and 75 when it can't be read now.`,
 		examples: []example{
 			{"insight", "the last 7 days, the most messages first"},
 			{"insight --days 30 --sort last", "a month, the newest first"},
 			{"insight --what-if", "what stricter policies would have done"},
 			{"insight --csv > insight.csv", "for a spreadsheet"},
-			{"spoof allow --from-insight 3", "allow what row 3 shows"},
+			{"spoof allow --from-insight 3 example.org", "allow what row 3 shows, if it is of example.org"},
 		},
 		prepare: func(set *flag.FlagSet) action {
 			r := insightRequest{days: defaultInsightDays}
@@ -97,14 +98,21 @@ func (r *insightRequest) run(ctx context.Context, p *program, _ []string) int {
 	if err != nil {
 		return p.failConfig(err)
 	}
-	rows, code := p.insight(ctx, config, r.days)
+	seen, code := p.insight(ctx, config, r.days)
 	if code != exitOK {
 		return code
 	}
-	slices.SortStableFunc(rows, r.order.compare())
-	view := insightView{rows: rows, days: r.days, whatIf: r.whatIf, policy: &config.Policy, implicit: config.Implicit}
+	slices.SortStableFunc(seen.rows, r.order.compare())
+	return r.show(p, insightView{insightSeen: seen, days: r.days, whatIf: r.whatIf, policy: &config.Policy, implicit: config.Implicit})
+}
+
+// show prints rows in the form that is asked for.
+func (r *insightRequest) show(p *program, view insightView) int {
 	switch {
 	case r.csv:
+		if view.more {
+			p.note(tooManySightings)
+		}
 		return p.print(view.csv())
 	case r.json:
 		return p.print(view.json())
@@ -112,42 +120,56 @@ func (r *insightRequest) run(ctx context.Context, p *program, _ []string) int {
 	return p.print(view.text())
 }
 
+// An insightSeen is what the history shows.
+type insightSeen struct {
+	rows []*insightRow
+	more bool // there is more, seen less often than all of this: every count is the least
+}
+
+// tooManySightings says what more means.
+const tooManySightings = "only the 100,000 most frequent sightings are counted; with fewer --days that may be all of them"
+
 // insight reads the rows from the history, in the order of their numbers. Unless code is exitOK
 // it has said what is wrong.
-func (p *program) insight(ctx context.Context, config *Config, days insightDays) (rows []*insightRow, code int) {
+func (p *program) insight(ctx context.Context, config *Config, days insightDays) (seen insightSeen, code int) {
 	if config.History.Database == "" {
-		return nil, p.fail(exitUnavailable, "no history is configured: history.database is empty (%s)", config.origin("history.database"))
+		return seen, p.fail(exitUnavailable, "no history is configured: history.database is empty (%s)", config.origin("history.database"))
 	}
 	store, err := p.openHistory(config, true)
 	if err != nil {
-		return nil, p.fail(exitUnavailable, "%v", err)
+		return seen, p.fail(exitUnavailable, "%v", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, insightTimeout)
 	defer cancel()
 	defer func() { _ = store.Close(ctx) }() // nothing was written
-	sightings, err := store.Sightings(ctx, days.since(p.now()))
-	switch {
-	case errors.Is(err, history.ErrNoHistory):
-		p.note(err.Error())
-	case err != nil:
-		return nil, p.fail(exitTemporary, "%v", err)
+	sightings, more, err := store.Sightings(ctx, days.since(p.now()))
+	if err != nil {
+		text, code := p.historyFailure(config, err)
+		return seen, p.fail(code, "%s", text)
 	}
-	return insightRows(sightings), exitOK
+	return insightSeen{insightRows(sightings), more}, exitOK
 }
 
-// insightFrom gives the row of a number, for spoof allow and block. Unless code is exitOK it has said
-// what is wrong.
-func (p *program) insightFrom(ctx context.Context, config *Config, days insightDays, number int) (row *insightRow, code int) {
-	rows, code := p.insight(ctx, config, days)
-	switch {
-	case code != exitOK:
+// insightFrom gives the row of a number, for spoof allow and block. It has to be of each of the domains.
+// Unless code is exitOK it has said what is wrong.
+func (p *program) insightFrom(ctx context.Context, config *Config, days insightDays, number int, domains []string) (row *insightRow, code int) {
+	seen, code := p.insight(ctx, config, days)
+	if code != exitOK {
 		return nil, code
-	case number > len(rows):
-		return nil, p.fail(exitFail, "there is no row %d: assay insight --days %d has %s", number, days, counted(len(rows), "row"))
-	case rows[number-1].Infrastructure == "":
+	}
+	if number > len(seen.rows) {
+		return nil, p.fail(exitFail, "there is no row %d: assay insight --days %d has %s", number, days, counted(len(seen.rows), "row"))
+	}
+	row = seen.rows[number-1]
+	for _, domain := range domains {
+		if !row.isOf(domain) {
+			return nil, p.fail(exitFail, "row %d is not of %s now but of %s; nothing was changed", number, display(domain), row.described())
+		}
+	}
+	if row.Infrastructure == "" {
 		return nil, p.fail(exitFail, "nothing is known about what sent the messages of row %d; no entry can be made of it", number)
 	}
-	return rows[number-1], exitOK
+	return row, exitOK
 }
 
 // counted is a number and what it counts: "no rows", "1 row", "2 rows".

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"assay/compauth/history"
+	"assay/compauth/spoof"
 )
 
 // An insightRow is what was seen of one From domain and one sending infrastructure.
@@ -132,6 +133,18 @@ func (r *insightRow) state() string {
 		return "blocked"
 	}
 	return ""
+}
+
+// isOf tells whether the row is about a domain, as a user writes it.
+func (r *insightRow) isOf(domain string) bool {
+	u, err := spoof.ParseUser(domain)
+	return err == nil && u == spoof.User{Domain: r.Domain}
+}
+
+// described says on one line what the row shows.
+func (r *insightRow) described() string {
+	return fmt.Sprintf("%s from %s, %s, %s, the last on %s, %s", printable(r.Domain), printable(cmp.Or(r.Infrastructure, "-")), r.scope(),
+		counted(r.Count, "message"), r.LastSeen.UTC().Format("2006-01-02 15:04"), printable(listed(r.Verdicts)))
 }
 
 // byCount is the order of the numbers.

@@ -73,9 +73,11 @@ func TestInsightViews(t *testing.T) {
 		"whatif.txt":  whatIfView(insightView.text, false),
 		"whatif.csv":  whatIfView(insightView.csv, true),
 		"whatif.json": whatIfView(insightView.json, true),
+		"more.txt":    whatIfView(insightView.text, false, sightingsCut),
+		"more.json":   whatIfView(insightView.json, false, sightingsCut),
 	} {
 		t.Run(name, func(t *testing.T) {
-			text := view(insightView{rows: insightRows(sightings()), days: 7, policy: &PolicyConfig{SpoofBlock: auth.Reject}})
+			text := view(insightView{insightSeen: insightSeen{rows: insightRows(sightings())}, days: 7, policy: &PolicyConfig{SpoofBlock: auth.Reject}})
 			if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && r < ' ' || r == '\u202e' }); i >= 0 {
 				t.Errorf("a control character is printed: %q", text[i:])
 			}
@@ -84,10 +86,32 @@ func TestInsightViews(t *testing.T) {
 	}
 }
 
-func whatIfView(view func(insightView) string, implicit bool) func(insightView) string {
+func whatIfView(view func(insightView) string, implicit bool, change ...func(*insightView)) func(insightView) string {
 	return func(v insightView) string {
 		v.whatIf, v.implicit = true, implicit
+		for _, f := range change {
+			f(&v)
+		}
 		return view(v)
+	}
+}
+
+// sightingsCut leaves only some rows, as of a history that has more than can be shown.
+func sightingsCut(v *insightView) { v.rows, v.more = v.rows[:3], true }
+
+// That there is more than is shown is said in every form; of CSV beside it.
+func TestInsightMore(t *testing.T) {
+	for _, more := range []bool{false, true} {
+		view := insightView{insightSeen: insightSeen{insightRows(sightings()), more}, days: 7, policy: new(PolicyConfig)}
+		for _, r := range []insightRequest{{}, {csv: true}, {json: true}} {
+			p := newProgram(t)
+			code := r.show(&p.program, view)
+			said := strings.Contains(p.out.String(), tooManySightings) || strings.Contains(p.out.String(), "\"more\": true")
+			noted := p.err.String() == "assay: "+tooManySightings+"\n"
+			if code != exitOK || said != (more && !r.csv) || noted != (more && r.csv) {
+				t.Errorf("more %v, %+v: %d %s%s", more, r, code, &p.err, &p.out)
+			}
+		}
 	}
 }
 
@@ -151,10 +175,28 @@ func TestEnforced(t *testing.T) {
 		{seen("f", "i", 1, 0, withVerdict(compauth.Fail, 0), withPolicy("reject"), withEntry("allow")), auth.Accept, auth.Accept},
 		{seen("f", "i", 1, 0, withVerdict(compauth.Fail, 2), withEntry("block")), auth.Reject, auth.Reject},
 		{seen("f", "i", 1, 0, withAction("tempfail")), auth.TempFail, auth.TempFail},
+		{seen("f", "i", 1, 0, withPolicy("none")), auth.Quarantine, auth.Reject},
+		{seen("f", "i", 1, 0, withPolicy("reject"), withAction("tempfail")), auth.TempFail, auth.TempFail},
 	} {
 		for compauthFail, want := range map[auth.Action]auth.Action{auth.Quarantine: test.quarantine, auth.Reject: test.reject} {
-			if got := enforced(&test.sighting, compauthFail, auth.Reject); got != want {
+			policy := PolicyConfig{SpoofBlock: auth.Reject, DNSFailure: auth.Accept}
+			if got := enforced(&test.sighting, compauthFail, &policy); got != want {
 				t.Errorf("%+v with %s: %s, want %s", test.sighting, compauthFail, got, want)
+			}
+		}
+	}
+}
+
+// What DMARC has no result for is let in or asked for again, as the policy in force says.
+func TestEnforcedDNSFailure(t *testing.T) {
+	for _, failure := range []auth.Action{auth.Accept, auth.TempFail} {
+		policy := PolicyConfig{SpoofBlock: auth.Reject, DNSFailure: failure}
+		for _, s := range []history.Sighting{
+			seen("f", "i", 1, 0, withPolicy("reject")),
+			seen("f", "i", 1, 0, withPolicy("quarantine"), withVerdict(compauth.Fail, 601)),
+		} {
+			if got := enforced(&s, auth.Reject, &policy); got != failure {
+				t.Errorf("%+v with dns_failure %s: %s", s, failure, got)
 			}
 		}
 	}
@@ -163,7 +205,7 @@ func TestEnforced(t *testing.T) {
 // What programs read holds every row, whole.
 func TestInsightForPrograms(t *testing.T) {
 	rows := insightRows(sightings())
-	view := insightView{rows: rows, days: 7, whatIf: true, policy: &PolicyConfig{SpoofBlock: auth.Quarantine}}
+	view := insightView{insightSeen: insightSeen{rows: rows}, days: 7, whatIf: true, policy: &PolicyConfig{SpoofBlock: auth.Quarantine}}
 	records, err := csv.NewReader(strings.NewReader(view.csv())).ReadAll()
 	if err != nil || len(records) != len(rows)+1 {
 		t.Fatalf("%d records, %v", len(records), err)
@@ -193,9 +235,9 @@ func TestInsightErrors(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{"", "", exitOK, "nothing to show: no From domain that was seen in the last 7 days ", "assay: history: there is none yet; "},
-		{"", "--days 1 --csv", exitOK, "number,domain,", "assay: history: there is none yet; "},
-		{"", "--json", exitOK, "{\n  \"days\": 7,\n  \"rows\": []\n}\n", "assay: history: there is none yet; "},
+		{"", "", exitUnavailable, "", "assay: there is no history yet at STATE/history.db; assay serve begins it\n"},
+		{"history.database = 'sqlite:sub/h.db'", "--days 1 --csv", exitUnavailable, "", "assay: there is no history yet at STATE/sub/h.db; assay serve begins it\n"},
+		{"history.database = 'sqlite:/etc/passwd'", "--json", exitTemporary, "", "assay: history: the database is down: "},
 		{"history.database = ''", "", exitUnavailable, "", "assay: no history is configured: history.database is empty (CONFIG:1)\n"},
 		{"", "--days 0", exitUsage, "", `assay: flag --days: "0": write a number from 1 to 3650 (see assay insight --help)`},
 		{"", "--days x", exitUsage, "", `assay: flag --days: "x": write a number from 1 to 3650`},
@@ -207,7 +249,7 @@ func TestInsightErrors(t *testing.T) {
 		p := newProgram(t)
 		writeFile(t, p.configFile, test.config)
 		code, stdout, stderr := p.run(t, append([]string{"insight"}, strings.Fields(test.args)...)...)
-		stderr = strings.ReplaceAll(stderr, p.configFile, "CONFIG")
+		stderr = strings.NewReplacer(p.configFile, "CONFIG", p.getenv("STATE_DIRECTORY"), "STATE").Replace(stderr)
 		if code != test.code || !strings.HasPrefix(stdout, test.stdout) || test.stdout == "" && stdout != "" || !strings.HasPrefix(stderr, test.stderr) {
 			t.Errorf("%q, %q: %d %q %q\nwant %d %q %q", test.config, test.args, code, stdout, stderr, test.code, test.stdout, test.stderr)
 		}

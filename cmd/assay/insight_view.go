@@ -13,7 +13,7 @@ import (
 
 // An insightView prints rows, in the order in which they are.
 type insightView struct {
-	rows     []*insightRow
+	insightSeen
 	days     insightDays
 	whatIf   bool
 	implicit bool          // is on
@@ -37,6 +37,9 @@ func (v insightView) text() string {
 	if v.whatIf {
 		v.writeTotal(&b)
 	}
+	if v.more {
+		b.WriteString("\n(" + tooManySightings + ")\n")
+	}
 	return b.String()
 }
 
@@ -50,7 +53,7 @@ func (v insightView) table() [][]string {
 	for _, r := range v.rows {
 		line := []string{strconv.Itoa(r.Number), r.Domain, r.Infrastructure, strconv.Itoa(r.Count)}
 		if v.whatIf {
-			w := r.whatIf(v.policy.SpoofBlock)
+			w := r.whatIf(v.policy)
 			line = append(line, r.state(), listed(r.Verdicts), listed(r.count(implicitOf)),
 				w.Now.String(), w.Quarantine.String(), w.Reject.String())
 		} else {
@@ -78,7 +81,7 @@ func (f fate) String() string {
 // total adds up all rows.
 func (v insightView) total() (w whatIf, messages, passing int) {
 	for _, r := range v.rows {
-		w.join(r.whatIf(v.policy.SpoofBlock))
+		w.join(r.whatIf(v.policy))
 		messages += r.Count
 		passing += r.passing()
 	}
@@ -88,15 +91,19 @@ func (v insightView) total() (w whatIf, messages, passing int) {
 // writeTotal says what would have become of all messages together.
 func (v insightView) writeTotal(b *strings.Builder) {
 	w, messages, passing := v.total()
-	fmt.Fprintf(b, "\nOf %s that nothing explicit authenticated, in the last %s:\n", counted(messages, "message"), counted(int(v.days), "day"))
+	least := ""
+	if v.more {
+		least = "at least "
+	}
+	fmt.Fprintf(b, "\nOf %s%s that nothing explicit authenticated, in the last %s:\n", least, counted(messages, "message"), counted(int(v.days), "day"))
 	line := func(what, does string) { fmt.Fprintf(b, "  %-43s %s\n", what, does) }
-	line("as it was", w.Now.String())
-	line("all enforced, compauth_fail = \"quarantine\"", w.Quarantine.String())
-	line("all enforced, compauth_fail = \"reject\"", w.Reject.String())
+	line("as it was", least+w.Now.String())
+	line("all enforced, compauth_fail = \"quarantine\"", least+w.Quarantine.String())
+	line("all enforced, compauth_fail = \"reject\"", least+w.Reject.String())
 	if v.implicit && passing == 0 {
 		line("implicit = true", "is so already")
 	} else {
-		line("implicit = true", fmt.Sprintf("%d more pass or softpass", passing))
+		line("implicit = true", fmt.Sprintf("%s%d more pass or softpass", least, passing))
 	}
 }
 
@@ -128,7 +135,7 @@ func (v insightView) record(r *insightRow) []string {
 		r.scope(), r.state(), listed(r.Verdicts), listed(r.Actions)}
 	if v.whatIf {
 		cells = append(cells, listed(r.count(implicitOf)))
-		w := r.whatIf(v.policy.SpoofBlock)
+		w := r.whatIf(v.policy)
 		for _, f := range []fate{w.Now, w.Quarantine, w.Reject} {
 			for _, n := range []int{f.Accepted, f.Quarantined, f.Rejected, f.Deferred} {
 				cells = append(cells, strconv.Itoa(n))
@@ -152,6 +159,7 @@ func noFormula(cell string) string {
 // The JSON of assay insight: one object; keys are only ever added.
 type jsonInsight struct {
 	Days     int              `json:"days"`
+	More     bool             `json:"more"` // there is more than is shown: every count is the least
 	Rows     []jsonInsightRow `json:"rows"`
 	WhatIf   *whatIf          `json:"what_if,omitempty"`   // of all rows together
 	MorePass *int             `json:"more_pass,omitempty"` // with implicit = true
@@ -172,11 +180,11 @@ type jsonInsightRow struct {
 }
 
 func (v insightView) json() string {
-	j := jsonInsight{Days: int(v.days), Rows: []jsonInsightRow{}}
+	j := jsonInsight{Days: int(v.days), Rows: []jsonInsightRow{}, More: v.more}
 	for _, r := range v.rows {
 		row := jsonInsightRow{r.Number, r.Domain, r.Infrastructure, r.Count, r.LastSeen.UTC(), r.scope(), r.Entry, r.Verdicts, r.Actions, nil, nil}
 		if v.whatIf {
-			w := r.whatIf(v.policy.SpoofBlock)
+			w := r.whatIf(v.policy)
 			row.Implicit, row.WhatIf = r.count(implicitOf), &w
 		}
 		j.Rows = append(j.Rows, row)

@@ -47,29 +47,34 @@ func (w *whatIf) join(other whatIf) {
 	w.Reject.join(other.Reject)
 }
 
-// whatIf tells what would have become of the messages of a row; a block entry does what it
-// does now.
-func (r *insightRow) whatIf(spoofBlock auth.Action) whatIf {
+// whatIf tells what would have become of the messages of a row; a block entry and a DNS failure do what
+// the policy in force says.
+func (r *insightRow) whatIf(policy *PolicyConfig) whatIf {
 	var w whatIf
 	for i := range r.sightings {
 		s := &r.sightings[i]
 		w.Now.add(actionNamed(s.Action), s.Count)
-		w.Quarantine.add(enforced(s, auth.Quarantine, spoofBlock), s.Count)
-		w.Reject.add(enforced(s, auth.Reject, spoofBlock), s.Count)
+		w.Quarantine.add(enforced(s, auth.Quarantine, policy), s.Count)
+		w.Reject.add(enforced(s, auth.Reject, policy), s.Count)
 	}
 	return w
 }
 
 // enforced is what is done with a message where every published policy is enforced. A
-// message that DNS had asked for again would be so with any policy.
-func enforced(s *history.Sighting, compauthFail, spoofBlock auth.Action) auth.Action {
+// message that DNS had asked for again would be so with any policy. One that fails for want of hints alone
+// (001, 601), though DMARC asks for more, has no DMARC result: DNS gave no answer (rule 20). Where DNS
+// gave none about a hint or a signature, a sighting does not tell.
+func enforced(s *history.Sighting, compauthFail auth.Action, policy *PolicyConfig) auth.Action {
+	asksForMore := s.Policy == "quarantine" || s.Policy == "reject"
 	switch {
 	case s.Action == auth.TempFail.String():
 		return auth.TempFail
 	case s.Result != compauth.Fail || s.Entry == "allow":
 		return auth.Accept
 	case s.Reason == 2:
-		return spoofBlock
+		return policy.SpoofBlock
+	case s.Reason != 0 && s.Reason != 10 && asksForMore:
+		return policy.DNSFailure
 	case s.Reason != 0 && s.Reason != 10:
 		return compauthFail
 	case s.Policy == "reject":

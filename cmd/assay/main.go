@@ -34,7 +34,9 @@ type program struct {
 	hostname       func() (string, error)
 	buildInfo      func() (*debug.BuildInfo, bool)
 	getenv         func(string) string
-	uid            int // 0: root
+	uid            int                   // 0: root
+	mayWrite       func(dir string) bool // whether the user may make files there
+	systemState    string                // the folder where root keeps what is to be kept
 	now            func() time.Time
 }
 
@@ -54,15 +56,17 @@ func commands() []*command {
 
 func main() {
 	os.Exit(run(context.Background(), &program{
-		stdin:      os.Stdin,
-		stdout:     os.Stdout,
-		stderr:     os.Stderr,
-		configFile: defaultConfigFile,
-		hostname:   os.Hostname,
-		buildInfo:  debug.ReadBuildInfo,
-		getenv:     os.Getenv,
-		uid:        os.Getuid(),
-		now:        time.Now,
+		stdin:       os.Stdin,
+		stdout:      os.Stdout,
+		stderr:      os.Stderr,
+		configFile:  defaultConfigFile,
+		hostname:    os.Hostname,
+		buildInfo:   debug.ReadBuildInfo,
+		getenv:      os.Getenv,
+		uid:         os.Getuid(),
+		mayWrite:    mayWrite,
+		systemState: systemStateDir,
+		now:         time.Now,
 	}, os.Args[1:]))
 }
 

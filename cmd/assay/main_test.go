@@ -34,7 +34,10 @@ func newProgram(t *testing.T) *testProgram {
 		buildInfo:  func() (*debug.BuildInfo, bool) { return nil, false },
 		getenv:     environment{"STATE_DIRECTORY": t.TempDir()}.get,
 		uid:        1000,
+		mayWrite:   func(string) bool { return false },
 		now:        func() time.Time { return testTime },
+
+		systemState: filepath.Join(t.TempDir(), "none"),
 	}
 	return p
 }

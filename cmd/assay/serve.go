@@ -38,7 +38,7 @@ and does nothing to mail but stamp it.
 
 SIGHUP and SIGUSR1 read the config, the trusted sealers and the spoofed senders again: what is bad is reported and
 the old stays in force. The two lists are also read again when their file changes. SIGTERM and SIGINT stop accepting,
-let the messages in flight end, for 30 seconds at most, and exit; a second one does not wait for them.
+let the messages in flight end, for 30 seconds at most, write the history, and exit; a second one waits for neither.
 
 What was seen is kept in the history (history.database), a file in the state folder without a config. Where that
 can't be written the daemon says so and serves on.`,
@@ -69,9 +69,11 @@ type daemon struct {
 	spoofed      spoofedReader
 	sealer       *arc.MessageSealer // nil: nothing is sealed
 
-	history *history.Store // in force; nil: none
-	ending  chan struct{}  // closed when the daemon ends
-	closing sync.WaitGroup // histories that were in force before
+	history *history.Store     // in force; nil: none
+	ending  chan struct{}      // closed when the daemon ends
+	urgent  context.Context    // done when the daemon is to end at once
+	hurry   context.CancelFunc // has it end so
+	closing sync.WaitGroup     // histories that were in force before
 }
 
 // serve runs the milter until ctx ends or a signal stops it.
@@ -152,6 +154,7 @@ func (d *daemon) build() error {
 		return err
 	}
 	d.history, d.ending = d.openHistory(d.config), make(chan struct{})
+	d.urgent, d.hurry = context.WithCancel(context.Background())
 	d.verifier = d.newVerifier()
 	d.server = &milter.Server{
 		Verifier:    d.verifier,
@@ -193,6 +196,7 @@ func (d *daemon) run(ctx context.Context, listeners []net.Listener, signals <-ch
 	for {
 		select {
 		case err := <-served:
+			go d.hurryAt(signals)
 			return d.p.fail(exitUnavailable, "%v", err)
 		case <-ctx.Done():
 			return d.stop(signals)
@@ -214,6 +218,9 @@ func (d *daemon) warn(ctx context.Context) {
 	if !strings.Contains(d.config.AuthServID, ".") {
 		d.log.Warn("authserv_id is no full host name, other hosts may have the same: set it", "authserv_id", d.config.AuthServID)
 	}
+	for _, text := range d.config.exposed() {
+		d.log.Warn(text)
+	}
 	d.checkSeal(ctx)
 }
 
@@ -230,21 +237,30 @@ func (d *daemon) checkSeal(ctx context.Context) {
 	}()
 }
 
-// stop lets the messages in flight end; a second signal does not.
+// stop lets the messages in flight end; at a second signal neither they nor the history are waited for.
 func (d *daemon) stop(signals <-chan os.Signal) int {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	go d.hurryAt(signals)
+	ctx, cancel := context.WithTimeout(d.urgent, shutdownTimeout)
 	defer cancel()
-	go func() {
-		for s := range signals {
-			if s == syscall.SIGTERM || s == syscall.SIGINT {
-				cancel()
-			}
-		}
-	}()
 	if err := d.server.Shutdown(ctx); err != nil {
 		d.log.Warn("stopped with messages in flight; the MTA applies its default action to them", "error", err.Error())
 	}
 	return exitOK
+}
+
+// hurryAt has the daemon end at once when a signal to stop comes.
+func (d *daemon) hurryAt(signals <-chan os.Signal) {
+	defer d.hurry()
+	for {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGTERM || s == syscall.SIGINT {
+				return
+			}
+		case <-d.urgent.Done():
+			return
+		}
+	}
 }
 
 // reload reads the config and the lists again. Whatever is wrong with one of them is

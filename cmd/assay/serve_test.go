@@ -69,7 +69,6 @@ func TestServeDoesNotStart(t *testing.T) {
 	if err := os.Chmod(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	const nobody = 65534
 	for name, test := range map[string]struct {
 		uid    uint32
 		config string
@@ -97,6 +96,9 @@ func TestServeDoesNotStart(t *testing.T) {
 		})
 	}
 }
+
+// nobody is a user with no rights.
+const nobody = 65534
 
 // readableByAll lets other users run the binary.
 func readableByAll(t *testing.T) {
@@ -210,6 +212,57 @@ func TestSecondSIGTERM(t *testing.T) {
 		t.Errorf("exit code %d after %v", code, time.Since(began))
 	}
 	p.log.wait(t, "messages in flight")
+}
+
+// A history that does not answer keeps the daemon for a while; a second SIGTERM does not wait for that.
+func TestSecondSIGTERMWhileClosing(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections wait to be accepted
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	p := startProcess(t, spoofZone, fmt.Sprintf("authserv_id = \"mx.example.test\"\n[history]\ndatabase = \"postgres://joe:hunter2@%s/mail?sslmode=disable\"\n", silent.Addr()))
+	p.dial(t).stamp(t, "ann@fabrikam.example")
+	p.signal(syscall.SIGTERM)
+	p.log.wait(t, "msg=stopping")
+	p.waitClosed()
+	began := time.Now()
+	if code := p.stop(); code != exitOK || time.Since(began) > historyTimeout-time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(began))
+	}
+	p.log.wait(t, "the last messages are not in the history")
+}
+
+// waitClosed waits until nobody can connect any more.
+func (p *process) waitClosed() {
+	p.t.Helper()
+	for limit := time.Now().Add(time.Minute); ; {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.listen, "inet:"))
+		if err != nil {
+			return
+		}
+		_ = conn.Close()
+		if time.Now().After(limit) {
+			p.t.Fatal("the daemon still accepts connections")
+		}
+	}
+}
+
+// The daemon warns of a password that every user of the host may read.
+func TestServeExposedPassword(t *testing.T) {
+	p := newProcess(t, "inet:"+freePort(t), "", "history.database = \"postgres://joe:hunter2@127.0.0.1:1/mail\"\n", "")
+	if strings.Contains(p.log.String(), "has a password") {
+		t.Error("warned of a file with mode 0600")
+	}
+	p.kill()
+	if err := os.Chmod(p.config, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.log.wait(t, "history.database has a password, and every user of this host may read the file")
+	if strings.Contains(p.log.String(), "hunter2") {
+		t.Error("the password is in the log")
+	}
 }
 
 // JSON lines, when the config asks for them.

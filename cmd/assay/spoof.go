@@ -57,6 +57,7 @@ func spoofAllowCommand() *command {
 			{"spoof allow example.org newsletter.example", "a service that sends for our domain"},
 			{"spoof allow --expires 30d joe@example.org 192.0.2.0/24", "one address, for 30 days"},
 			{"spoof allow --external '*' lists.example.net", "everybody but us, from a list server"},
+			{"spoof allow --from-insight 3 example.org", "what row 3 of assay insight shows, if it is of example.org"},
 		},
 	})
 }
@@ -74,10 +75,14 @@ func spoofBlockCommand() *command {
 
 // spoofChangeCommand completes the description of a command that puts an entry in the list.
 func spoofChangeCommand(block bool, c command) *command {
-	c.synopsis = "[-c FILE] [--internal|--external] [--expires WHEN] [--note TEXT] SPOOFED-USER INFRASTRUCTURE | --from-insight N [--days N]"
+	c.synopsis = "[-c FILE] [--internal|--external] [--expires WHEN] [--note TEXT] SPOOFED-USER INFRASTRUCTURE | --from-insight N [--days N] [SPOOFED-USER]"
 	c.about = `Without --internal and --external, the entry is internal if the user's domain is one of accepted_domains. An
 entry for the same user, infrastructure and scope is replaced where it stands, also one that says the opposite; its
-note stays unless there is a new one, its expiry does not.`
+note stays unless there is a new one, its expiry does not.
+
+With --from-insight the row is printed first. Its number changes as mail comes in, also between the look at the rows and
+this command, and a sender can see to that: name the row's domain, too, and nothing is written when row N is of another
+one by then.`
 	c.maxArgs = 2
 	c.prepare = func(set *flag.FlagSet) action {
 		o := &spoofOptions{block: block, config: configFlag(set), scope: scopeFlags(set), days: defaultInsightDays}
@@ -89,8 +94,10 @@ note stays unless there is a new one, its expiry does not.`
 		o.days.declare(set)
 		return func(ctx context.Context, p *program, args []string) int {
 			switch {
-			case o.row > 0 && len(args) > 0:
-				return p.fail(exitUsage, "--from-insight names the user and the infrastructure; write no %s", display(args[0]))
+			case o.row > 0 && len(args) > 1:
+				return p.fail(exitUsage, "--from-insight names the infrastructure; write no %s", display(args[1]))
+			case o.row > 0 && len(args) == 1 && args[0] == "":
+				return p.fail(exitUsage, "the spoofed user is empty; write the domain of row %d, or nothing", o.row)
 			case o.row == 0 && len(args) < 2:
 				return p.fail(exitUsage, "name the spoofed user and the infrastructure (see assay spoof %s --help)", c.name)
 			}

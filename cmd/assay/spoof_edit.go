@@ -25,12 +25,12 @@ func (p *program) putSpoofed(ctx context.Context, o *spoofOptions, args []string
 		return p.failConfig(err)
 	}
 	if o.row > 0 {
-		row, code := p.insightFrom(ctx, config, o.days, o.row)
+		row, code := p.insightFrom(ctx, config, o.days, o.row, args)
 		if code != exitOK {
 			return code
 		}
 		args = []string{row.Domain, row.Infrastructure}
-		p.note(fmt.Sprintf("row %d is %s from %s", o.row, printable(row.Domain), printable(row.Infrastructure)))
+		p.note(fmt.Sprintf("row %d is %s", o.row, row.described()))
 	}
 	entry, err := o.entry(config, p.now(), args[0], args[1])
 	if err != nil {

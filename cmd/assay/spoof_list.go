@@ -30,7 +30,8 @@ func (p *program) listSpoofed(ctx context.Context, configFile string, asJSON boo
 	if len(f.Entries) > 0 {
 		l.used, err = p.lastUsed(ctx, config, f)
 		if err != nil && !errors.Is(err, history.ErrNoHistory) { // without one no entry was used
-			p.note("when entries were used last is not known: " + printable(err.Error()))
+			text, _ := p.historyFailure(config, err)
+			p.note("when entries were used last is not known: " + text)
 		}
 	}
 	p.note(l.remarks(exists)...)

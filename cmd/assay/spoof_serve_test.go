@@ -137,9 +137,19 @@ func TestSpoofHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.spoof("list", exitOK, "LINE  ENTRY                         STATE     LAST USED   NOTE\n1     block own.example * internal  in force  "+used.UTC().Format(time.DateOnly)+"\n2     allow a.example * external    in force  -\n", "")
-	s.spoof("allow --from-insight 1 --note newsletter", exitOK, "added allow own.example bulk.example internal # newsletter\nN3\n",
-		"assay: row 1 is own.example from bulk.example\nassay: a block comes before an allow: block own.example * internal, LIST:1\n")
+	before := "block own.example * internal\nallow a.example * external\n"
+	row := "own.example from bulk.example, internal, 1 message, the last on " + used.UTC().Format("2006-01-02 15:04") + ", fail 002"
+	s.spoof("block --from-insight 1 a.example", exitFail, "", "assay: row 1 is not of \"a.example\" now but of "+row+"; nothing was changed\n")
+	s.spoof("block --from-insight 1 joe@own.example", exitFail, "", "assay: row 1 is not of \"joe@own.example\" now but of "+row+"; nothing was changed\n")
 	s.spoof("allow --from-insight 2", exitFail, "", "assay: there is no row 2: assay insight --days 7 has 1 row\n")
+	s.holds(before)
+	s.spoof("allow --from-insight 1 --note newsletter", exitOK, "added allow own.example bulk.example internal # newsletter\nN3\n",
+		"assay: row 1 is "+row+"\nassay: a block comes before an allow: block own.example * internal, LIST:1\n")
+	s.spoof("block --from-insight 1 OWN.example.", exitOK, "changed allow own.example bulk.example internal # newsletter\n     to block own.example bulk.example internal # newsletter\nN3\n",
+		"assay: row 1 is "+row+"\n")
+	s.holds(before + "block own.example bulk.example internal # newsletter\n")
+	s.write(s.list, "blok x\n")
+	s.spoof("block --from-insight 1", exitData, "", "assay: row 1 is "+row+"\nLIST:1: \"blok\" is neither allow nor block; did you mean block?\nassay: nothing was changed; correct these lines first\n")
 }
 
 // Without the history the list is shown all the same.
@@ -148,7 +158,7 @@ func TestSpoofListWithoutHistory(t *testing.T) {
 	s.write(s.list, "allow a.example * external\n")
 	s.configure(fmt.Sprintf("history.database = %q\n", "sqlite:"+s.dir)) // a folder
 	code, stdout, stderr := s.run(t, "spoof", "list")
-	if code != exitOK || !strings.Contains(stdout, "1     allow a.example * external  in force  -\n") ||
+	if code != exitOK || !strings.Contains(stdout, "1     allow a.example * external  in force  -\n") || !strings.Contains(stderr, s.dir) ||
 		!strings.HasPrefix(stderr, "assay: when entries were used last is not known: ") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("%d %q %q", code, stdout, stderr)
 	}

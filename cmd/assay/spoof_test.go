@@ -158,7 +158,7 @@ func TestSpoofRefused(t *testing.T) {
 		"allow":                                "name the spoofed user and the infrastructure (see assay spoof allow --help)",
 		"block own.example":                    "name the spoofed user and the infrastructure (see assay spoof block --help)",
 		"block a.example b.example c.example":  `unexpected argument "c.example" (see assay spoof block --help)`,
-		"allow a.example co.uk":                `"co.uk" is a public suffix: names below it belong to many owners; write the domain of one of them such as "example.co.uk", or a network`,
+		"allow a.example co.uk":                `"co.uk" is a public suffix: names below it belong to many owners; write the domain of one of them such as "example.co.uk", or the network that sends, such as "192.0.2.0/24"`,
 		"allow 192.0.2.1 a.example":            `"192.0.2.1" is no user but a host or network; write the spoofed user first, then the infrastructure`,
 		"allow * a.example":                    `"*" is everybody; write --internal to mean our own domains, or --external`,
 		"allow --internal * *":                 `"* *" is every message; name the spoofed user or the infrastructure`,
@@ -168,7 +168,7 @@ func TestSpoofRefused(t *testing.T) {
 		"allow --expires 0d a.test *":          `"0d" is no number of days; write one from 1d to 36500d`,
 		"allow --expires 36501d a.test *":      `"36501d" is no number of days; write one from 1d to 36500d`,
 		"allow --note \x1b a.test *":           `the note "\x1b" has more than printable characters; write one line of text`,
-		"allow --from-insight 1 a.test *":      `--from-insight names the user and the infrastructure; write no "a.test"`,
+		"allow --from-insight 1 a.test *":      `--from-insight names the infrastructure; write no "*"`,
 		"allow --from-insight 0":               `flag --from-insight: "0": write a number from 1 to 2147483647 (see assay spoof allow --help)`,
 		"remove own.example":                   "name the spoofed user and at least one infrastructure (see assay spoof remove --help)",
 		"remove a b c@d":                       "\"b\" has one label only; write the whole domain such as \"example.org\"\nassay: \"c@d\" is an address; write \"d\"\nassay: nothing was changed",
@@ -176,6 +176,7 @@ func TestSpoofRefused(t *testing.T) {
 	} {
 		s.spoof(args, exitUsage, "", "assay: "+want+"\n")
 	}
+	s.spoofWords([]string{"allow", "--from-insight", "1", ""}, exitUsage, "", "assay: the spoofed user is empty; write the domain of row 1, or nothing\n")
 	s.spoofWords([]string{"allow", "--note", strings.Repeat("x", 201), "a.test", "*"}, exitUsage, "", "assay: the note has 201 bytes; write at most 200\n")
 	s.holds(testText)
 
