@@ -15,17 +15,24 @@ const (
 	kindPTR kind = iota + 1
 	kindDKIM
 	kindNetwork
-	kindAddress // From address and recipient
+	kindAddress // From address, recipient and what sent the message
 
 	kindContact // of questions alone: contacts have a table of their own
 )
 
 // A pairKey is what messages are counted by. Until it is written, that of an address has
-// the recipient as infra and the From address as org.
+// the recipient as infra and the From address as org, and names what sent the message.
 type pairKey struct {
 	kind       kind
 	infra, org string
+	via        string // of kindAddress alone
 	day        int64
+}
+
+// clone keeps no message alive.
+func (k pairKey) clone() pairKey {
+	k.infra, k.org, k.via = strings.Clone(k.infra), strings.Clone(k.org), strings.Clone(k.via)
+	return k
 }
 
 // counts are of messages.
@@ -52,7 +59,7 @@ func isGood(v compauth.Verdict) bool {
 	return false
 }
 
-// A contactKey is a user of ours and an Organizational Domain.
+// A contactKey is a user of ours and an Organizational Domain that the user wrote to.
 type contactKey struct{ user, org string }
 
 // A sightingKey is a Sighting without Count and LastSeen, which are zero, of a day.
@@ -102,6 +109,7 @@ func (b *batch) full() bool {
 type record struct {
 	*Message
 	from  string
+	via   string
 	rcpt  []string
 	orgs  []string  // of the recipients of an outbound message
 	pairs []pairKey // without a day, of one that is not
@@ -111,7 +119,7 @@ func newRecord(m *Message) *record {
 	r := &record{Message: m, from: address(m.From)}
 	r.rcpt, _ = addresses(m.Rcpt)
 	if !m.Outbound {
-		r.pairs = m.infrastructures()
+		r.pairs, r.via = m.infrastructures(), m.via()
 		return r
 	}
 	for _, rcpt := range r.rcpt {
@@ -130,11 +138,6 @@ func (b *batch) add(r *record) {
 		return
 	}
 	b.addPairs(r, day)
-	if isGood(r.Verdict) {
-		for _, rcpt := range r.rcpt {
-			b.addContact(rcpt, keyText(r.OrgDomain), day)
-		}
-	}
 	if r.Sighting != nil {
 		b.addSighting(r.Sighting, r.Time)
 	}
@@ -149,8 +152,11 @@ func (b *batch) addPairs(r *record, day int64) {
 		k.day = day
 		b.addPair(k, c)
 	}
+	if r.via == "" {
+		return
+	}
 	for _, rcpt := range r.rcpt {
-		b.addPair(pairKey{kindAddress, rcpt, r.from, day}, c)
+		b.addPair(pairKey{kindAddress, rcpt, r.from, r.via, day}, c)
 	}
 }
 
@@ -176,6 +182,18 @@ func (p *Pair) infrastructures() []pairKey {
 	return list
 }
 
+// via is what sent the message, as far as the pair of two addresses is concerned: the PTR organization, else
+// the network; "" for neither. A signature does not count: what was signed once can be sent again from anywhere.
+func (p *Pair) via() string {
+	if ptr := keyText(p.PTR); ptr != "" {
+		return ptr
+	}
+	if p.Network.IsValid() {
+		return p.Network.Masked().String()
+	}
+	return ""
+}
+
 func (b *batch) addPair(k pairKey, c counts) {
 	if k.infra == "" || k.org == "" {
 		return
@@ -185,7 +203,7 @@ func (b *batch) addPair(k pairKey, c counts) {
 		if b.full() {
 			return
 		}
-		k.infra, k.org = strings.Clone(k.infra), strings.Clone(k.org)
+		k = k.clone()
 	}
 	b.pairs[k] = counts{old.good + c.good, old.failed + c.failed, old.other + c.other}
 }

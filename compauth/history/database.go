@@ -8,13 +8,11 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/jackc/pgx/v5"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 const (
@@ -69,44 +67,35 @@ func parseDatabase(text string) (database, error) {
 	return database{config: config}, nil
 }
 
+// A mode is how a database is opened.
+type mode int
+
+const (
+	modeWrite mode = iota
+	modeRead
+	modeStill // a file that does not change
+)
+
 // open prepares a pool; that of PostgreSQL connects when it is used. The error wraps
 // [fs.ErrNotExist] where a file is only to be read and is not there.
-func (d database) open(readOnly bool) (*sql.DB, error) {
+func (d database) open(m mode) (*sql.DB, error) {
 	if d.config != nil {
 		return openPostgres(d.config)
 	}
-	if err := d.touch(readOnly); err != nil {
+	if err := d.touch(m != modeWrite); err != nil {
 		return nil, err
 	}
-	options := url.Values{"_pragma": {"busy_timeout(" + busyTimeout + ")"}}
-	if readOnly {
-		options.Set("mode", "ro")
-	} else {
+	options := url.Values{"_pragma": {"busy_timeout(" + busyTimeout + ")"}, "mode": {"ro"}}
+	switch m {
+	case modeStill:
+		options.Set("immutable", "1")
+	case modeWrite:
 		options.Set("mode", "rw")
 		options.Set("_txlock", "immediate")
 		options["_pragma"] = append(options["_pragma"], "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(NORMAL)")
 	}
 	name := url.URL{Scheme: "file", Path: d.path, RawQuery: options.Encode()}
 	return sql.Open("sqlite", name.String())
-}
-
-// touch makes the file, for its owner alone: SQLite gives its other files the same mode.
-func (d database) touch(readOnly bool) error {
-	if readOnly {
-		_, err := os.Stat(d.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return ErrNoHistory
-		}
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(d.path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // hasTables tells whether a history was ever made in the database.
@@ -165,20 +154,35 @@ func (d database) identity() os.FileInfo {
 	return info
 }
 
+// place is where the history is kept, for an error.
+func (d database) place() string {
+	if d.config != nil {
+		return d.config.Host + "/" + d.config.Database
+	}
+	return d.path
+}
+
+// noHistory is [ErrNoHistory] with the place.
+func (d database) noHistory() error {
+	return &cleanError{"history: there is none yet in " + d.place() + "; assay serve begins it", ErrNoHistory}
+}
+
 // clean makes an error fit for a log: no driver is trusted to keep the password to itself.
 func (d database) clean(err error) error {
-	if err == nil || d.config == nil {
-		return err
+	if err == nil {
+		return nil
 	}
 	text := err.Error()
-	if password := d.config.Password; password != "" {
+	if d.config != nil && d.config.Password != "" {
 		const hidden = "xxxxx"
+		password := d.config.Password
 		text = strings.NewReplacer(password, hidden, url.QueryEscape(password), hidden, url.PathEscape(password), hidden).Replace(text)
 	}
 	return &cleanError{oneLine(text), err}
 }
 
-// oneLine is a text, which PostgreSQL may have written, without what a log or a terminal takes for more.
+// oneLine is a text, which PostgreSQL may have written or a path be part of, without what a log or a
+// terminal takes for more.
 func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return r == ' ' || unicode.IsControl(r) }), " ")
 }
@@ -192,5 +196,6 @@ type cleanError struct {
 func (e *cleanError) Error() string { return e.text }
 func (e *cleanError) Unwrap() error { return e.err }
 
-// ErrNoHistory tells that nothing was ever kept in the database of a ReadOnly store.
+// ErrNoHistory tells that nothing was ever kept in the database of a ReadOnly store. Errors that wrap it
+// name the file, or the host and the database.
 var ErrNoHistory = fmt.Errorf("history: there is none yet; assay serve begins it: %w", fs.ErrNotExist)

@@ -5,32 +5,37 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
-// maxSightings bounds what Sightings gives: the last ones.
+// maxSightings bounds what Sightings gives.
 const maxSightings = 100_000
 
 // Sightings lists what was seen since a time, by whole days: a day's count is given when its last
-// message came since then. The last seen come first; at most 100,000 rows. It waits for the database
-// until ctx is done. The error is [ErrNoHistory] when nothing was ever kept in the database.
-func (s *Store) Sightings(ctx context.Context, since time.Time) ([]Sighting, error) {
+// message came since then. The most frequent come first, of those the last seen; at most 100,000 rows, and more
+// tells that there are others. It waits for the database until ctx is done. The error is [ErrNoHistory]
+// when nothing was ever kept in the database.
+func (s *Store) Sightings(ctx context.Context, since time.Time) (list []Sighting, more bool, err error) {
 	const query = `SELECT domain, infra, internal, reason, result, implicit, implicit_result, policy, entry, action,
 			CAST(SUM(n) AS BIGINT), MAX(seen)
 		FROM assay_sighting WHERE day >= $1 AND seen >= $2
 		GROUP BY domain, infra, internal, reason, result, implicit, implicit_result, policy, entry, action
-		ORDER BY 12 DESC, 11 DESC, domain, infra LIMIT $3`
+		ORDER BY 11 DESC, 12 DESC, domain, infra LIMIT $3`
 	l, err := s.open(ctx)
 	if l == nil || err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var list []Sighting
 	err = s.each(ctx, l, func(rows *sql.Rows) error {
+		if len(list) == s.sightings {
+			more = true
+			return nil
+		}
 		v, err := scanSighting(rows)
 		list = append(list, v)
 		return err
-	}, query, dayOf(since), since.Unix(), maxSightings)
-	return list, err
+	}, query, dayOf(since), since.Unix(), s.sightings+1)
+	return list, more, err
 }
 
 func scanSighting(rows *sql.Rows) (Sighting, error) {
@@ -73,6 +78,21 @@ func (s *Store) uses(ctx context.Context) (used map[string]time.Time, h hasher, 
 	return used, l.hasher, err
 }
 
+// Err tells why the history is left out at the moment, in one line for a user, without a password; nil when the
+// database answers, and for a history that knows nothing. It does not wait: before the first attempt to connect
+// is over it tells so.
+func (s *Store) Err() error {
+	if !s.lives() || s.link.Load() != nil {
+		return nil
+	}
+	select {
+	case <-s.opened:
+		return downError(s.failure())
+	default:
+		return errSlow
+	}
+}
+
 // open waits for the first attempt to connect, and gives the link. It is nil for a history
 // that knows nothing.
 func (s *Store) open(ctx context.Context) (*link, error) {
@@ -112,15 +132,13 @@ func eachRow(ctx context.Context, db *sql.DB, f func(*sql.Rows) error, query str
 	return rows.Err()
 }
 
-// downError says why there is no link: a reason of our own stands for itself.
+// downError says why there is no link: what is said by this package stands for itself.
 func downError(err error) error {
-	for _, own := range []error{ErrNoHistory, errNewer, errOlder, errClosed} {
-		if errors.Is(err, own) {
-			return own
-		}
-	}
-	if err == nil { // a reader has just lost it
+	switch {
+	case err == nil: // a reader has just lost it
 		return errors.New("history: the database is down")
+	case strings.HasPrefix(err.Error(), "history: "):
+		return err
 	}
 	return fmt.Errorf("history: the database is down: %w", err)
 }

@@ -30,7 +30,7 @@ type hasher struct{ key []byte }
 type use string
 
 const (
-	usePair    use = "pair"    // From address and recipient
+	usePair    use = "pair"    // From address, recipient and what sent the message
 	useContact use = "contact" // a user of ours and an Organizational Domain
 	useEntry   use = "entry"   // an entry of the list that names an address
 )
@@ -43,13 +43,16 @@ func (h hasher) entry(text string) string {
 	if !strings.Contains(text, "@") {
 		return text
 	}
-	return hashMark + h.hash(useEntry, text, "")
+	return hashMark + h.hash(useEntry, text)
 }
 
-// hash is the keyed hash of a pair of parties, in hex.
-func (h hasher) hash(u use, a, b string) string {
+// hash is the keyed hash of parties, which have no NUL in them, in hex.
+func (h hasher) hash(u use, parties ...string) string {
 	mac := hmac.New(sha256.New, h.key)
-	mac.Write([]byte(string(u) + "\x00" + a + "\x00" + b))
+	mac.Write([]byte(string(u)))
+	for _, p := range parties {
+		mac.Write([]byte("\x00" + p))
+	}
 	return hex.EncodeToString(mac.Sum(nil)[:hashSize])
 }
 

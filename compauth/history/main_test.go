@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childVariable); path != "" {
 		writeForever(path)
 	}
+	if path := os.Getenv(strangerVariable); path != "" {
+		os.Exit(tell(path))
+	}
 	code := m.Run()
 	if started.Load() {
 		if s, err := shared(); err == nil && s.Stop() != nil {
@@ -98,10 +101,19 @@ type testStore struct {
 	clock *clock
 }
 
-type clock struct{ ns atomic.Int64 }
+type clock struct{ ns, up atomic.Int64 }
 
-func (c *clock) now() time.Time      { return time.Unix(0, c.ns.Load()) }
-func (c *clock) add(d time.Duration) { c.ns.Add(int64(d)) }
+func (c *clock) now() time.Time        { return time.Unix(0, c.ns.Load()) }
+func (c *clock) uptime() time.Duration { return time.Duration(c.up.Load()) }
+
+// add lets time pass.
+func (c *clock) add(d time.Duration) {
+	c.ns.Add(int64(d))
+	c.up.Add(int64(d))
+}
+
+// jump sets the clock without time having passed.
+func (c *clock) jump(d time.Duration) { c.ns.Add(int64(d)) }
 
 type syncBuffer struct {
 	mu sync.Mutex
@@ -125,7 +137,7 @@ func openTest(t testing.TB, database string, changes ...func(*Options, *tuning))
 	s := &testStore{t: t, log: new(syncBuffer), clock: new(clock)}
 	s.clock.ns.Store(noon.UnixNano())
 	o, tune := Options{Database: database, Log: slog.New(slog.NewTextHandler(s.log, nil))}, standard()
-	tune.now, tune.every, tune.ttl = s.clock.now, time.Hour, 0
+	tune.now, tune.uptime, tune.every, tune.ttl = s.clock.now, s.clock.uptime, time.Hour, 0
 	tune.retry, tune.maxRetry, o.Wait = 10*time.Millisecond, 50*time.Millisecond, time.Minute
 	for _, change := range changes {
 		change(&o, &tune)

@@ -22,7 +22,7 @@ func TestMigration(t *testing.T) {
 			wg.Go(func() { nodes[i] = openTest(t, database) })
 		}
 		wg.Wait()
-		p := Pair{From: "joe@example.com", Rcpt: []string{"ann@example.org"}}
+		p := Pair{PTR: "sender.example", From: "joe@example.com", Rcpt: []string{"ann@example.org"}}
 		for _, s := range nodes {
 			until(t, "the database", func() bool { return s.link.Load() != nil })
 			s.record(p, good, 0, 1)
@@ -48,7 +48,7 @@ func TestKeys(t *testing.T) {
 	hashes := map[string]bool{}
 	for _, h := range []string{
 		a.hash(usePair, "x", "y"), b.hash(usePair, "x", "y"), a.hash(useContact, "x", "y"),
-		a.hash(usePair, "y", "x"), a.hash(usePair, "x\x00y", ""), a.hash(usePair, "", "x\x00y"),
+		a.hash(usePair, "y", "x"), a.hash(usePair, "x", "y", "z"), a.hash(usePair, "x\x00y", ""), a.hash(usePair, "", "x\x00y"),
 	} {
 		if hashes[h] || len(h) != 2*hashSize {
 			t.Errorf("%q is there twice or of the wrong length", h)
@@ -74,7 +74,7 @@ func TestVersions(t *testing.T) {
 		for _, readOnly := range []bool{false, true} {
 			s := openTest(t, database, func(o *Options, _ *tuning) { o.ReadOnly = readOnly })
 			s.want(fromPTR(), 0)
-			if _, err := s.Sightings(t.Context(), noon); !errors.Is(err, errNewer) {
+			if _, _, err := s.Sightings(t.Context(), noon); !errors.Is(err, errNewer) {
 				t.Error(err)
 			}
 			if s.lines("newer version") != 1 {
@@ -100,7 +100,7 @@ func TestReadOnly(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		s := openTest(t, database, readOnly)
 		s.want(fromPTR(), 0)
-		if _, err := s.Sightings(t.Context(), noon); !errors.Is(err, fs.ErrNotExist) {
+		if _, _, err := s.Sightings(t.Context(), noon); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
 		if _, err := s.LastUsed(t.Context(), nil); !errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +126,7 @@ func TestReadOnly(t *testing.T) {
 
 		again := openTest(t, database, readOnly)
 		again.want(fromPTR(), 701)
-		if list, err := again.Sightings(t.Context(), noon); err != nil || len(list) != 1 {
+		if list, _, err := again.Sightings(t.Context(), noon); err != nil || len(list) != 1 {
 			t.Errorf("%v, %v", err, list)
 		}
 		if n := again.count("SELECT COUNT(*) FROM assay_pair"); n != 3 {
@@ -139,7 +139,7 @@ func TestReadOnly(t *testing.T) {
 func TestTwice(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		s := openTest(t, database)
-		c := chunk{1, []row{pairRow{pairKey{kindPTR, "sender.example", "example.com", 1}, counts{good: 1}}}}
+		c := chunk{1, []row{pairRow{pairKey{kind: kindPTR, infra: "sender.example", org: "example.com", day: 1}, counts{good: 1}}}}
 		write := func(node string) {
 			if err := c.write(context.Background(), *s.link.Load(), node, 1); err != nil {
 				t.Fatal(err)
@@ -197,7 +197,7 @@ func TestPassword(t *testing.T) {
 		"postgres://hunter2%252F:hunter2%252F@127.0.0.1:1/hunter2%252F?sslmode=disable",
 	} {
 		s := openTest(t, url)
-		_, err := s.Sightings(t.Context(), noon)
+		_, _, err := s.Sightings(t.Context(), noon)
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v", err)
 		}

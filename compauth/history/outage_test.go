@@ -104,7 +104,7 @@ func TestDownAtOpen(t *testing.T) {
 	s := openTest(t, server.URL("postgres"), often)
 	s.recordGood(fromPTR())
 	s.want(fromPTR(), 0)
-	if _, err := s.Sightings(t.Context(), noon); err == nil {
+	if _, _, err := s.Sightings(t.Context(), noon); err == nil {
 		t.Error("a server that is down has sightings")
 	}
 	if err := server.Restart(t.Context()); err != nil {
@@ -127,11 +127,29 @@ func TestDownAtClose(t *testing.T) {
 	}
 }
 
+// whenTold has nothing be written, nor tried again, but by flush and tryFlush.
+func whenTold(_ *Options, t *tuning) { t.retry, t.maxRetry = time.Hour, time.Hour }
+
+// answers has a store that could not write: what is known counts as before, and it is not called down.
+func (s *testStore) answers(p Pair) {
+	s.t.Helper()
+	if err := s.tryFlush(); err == nil {
+		s.t.Fatal("written")
+	}
+	s.want(p, 701)
+	if err := s.Err(); err != nil {
+		s.t.Error(err)
+	}
+	if s.lines("is down") != 1 {
+		s.t.Errorf("logged:\n%s", s.log)
+	}
+}
+
 func TestLocked(t *testing.T) {
 	database := newSQLite(t)
-	s := openTest(t, database, often)
+	s := openTest(t, database, whenTold)
 	s.recordGood(fromPTR())
-	until(t, "what was recorded", func() bool { return s.count("SELECT COALESCE(SUM(good), 0) FROM assay_pair") == 6 })
+	s.flush()
 	other, err := sql.Open("sqlite", strings.TrimPrefix(database, "sqlite:"))
 	if err != nil {
 		t.Fatal(err)
@@ -141,24 +159,33 @@ func TestLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the lock", func() bool {
-		_, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE")
-		return err == nil
-	})
+	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
 	s.record(fromPTR(), good, 0, 5)
-	until(t, "the outage", func() bool { return s.lines("is down") > 0 })
-	until(t, "an answer while nothing can be written", func() bool { return s.qualifies(fromPTR()) == 701 })
+	s.wrote("ann@example.org", "joe@example.com")
+	for range 2 {
+		s.answers(fromPTR())
+		if !s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
+			t.Error("not in contact while that is being written")
+		}
+	}
 	s.record(fromPTR(), good, 0, 5)
 	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
+	s.flush()
 	s.recovered(16)
 }
 
-// TestFullDisk fills the file system that the database is on, and makes room again.
-func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
+// smallDisk mounts a file system of one megabyte, as only root can.
+func smallDisk(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		if os.Geteuid() == 0 && os.Getenv("ASSAY_REQUIRE_TOOLS") != "" {
+			t.Fatal(err)
+		}
 		t.Skipf("no file system of its own: %v", err)
 	}
 	t.Cleanup(func() {
@@ -166,23 +193,57 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := openTest(t, "sqlite:"+filepath.Join(dir, "history.db"), often)
+	return dir
+}
+
+// TestFullDisk fills the file system that the database is on, and makes room again.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t)
+	s := openTest(t, "sqlite:"+filepath.Join(dir, "history.db"), whenTold)
+	s.recordGood(fromPTR())
+	s.flush()
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
 		t.Fatal("there is more room than there should be")
 	}
 	n := 0
-	until(t, "the outage", func() bool {
-		s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", n), PTR: "sender.example"}, good, 0, 1)
+	for s.lines("is down") == 0 {
+		s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", n), PTR: "other.example"}, good, 0, 1)
 		n++
-		return s.lines("is down") > 0
-	})
+		_ = s.tryFlush()
+	}
+	for range 3 {
+		s.answers(fromPTR())
+	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	s.recovered(n)
+	s.flush()
+	s.recovered(n + 6)
 	if text := integrity(t, s.source.path); text != "ok" {
 		t.Error(text)
+	}
+}
+
+// TestReadOnlyDisk has the file system end to take anything.
+func TestReadOnlyDisk(t *testing.T) {
+	dir := smallDisk(t)
+	path := filepath.Join(dir, "history.db")
+	s := openTest(t, "sqlite:"+path)
+	s.recordGood(fromPTR())
+	s.flush()
+	s.close()
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, "sqlite:"+path)
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), path+" is of uid 0, with mode 0600, and this is uid 0, on a file system that can only be read") {
+		t.Error(err)
+	}
+	reader := openTest(t, "sqlite:"+path, func(o *Options, _ *tuning) { o.ReadOnly = true })
+	reader.want(fromPTR(), 701)
+	if err := reader.Err(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -260,14 +321,15 @@ func TestTwoNodes(t *testing.T) {
 		a.record(p, good, ago, 1)
 		b.record(p, good, ago, 1)
 	}
+	a.Record(Message{Outbound: true, Pair: Pair{From: "ann@example.org", Rcpt: []string{"joe@example.com"}}})
 	a.want(p, 0)
 	a.flush()
 	b.want(p, 0)
 	b.flush()
 	for _, s := range []*testStore{a, b} {
 		s.want(p, 701)
-		s.want(Pair{From: p.From, Rcpt: p.Rcpt}, 704)
-		if !s.InContact(t.Context(), p.Rcpt, "example.com") {
+		s.want(Pair{PTR: p.PTR, From: p.From, Rcpt: p.Rcpt}, 704)
+		if !s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
 			t.Error("not in contact")
 		}
 	}
@@ -291,7 +353,7 @@ func TestConcurrency(t *testing.T) {
 					}
 				})
 			}
-			wg.Go(func() { _, _ = s.Sightings(context.Background(), noon) })
+			wg.Go(func() { _, _, _ = s.Sightings(context.Background(), noon) })
 		}
 		wg.Wait()
 		const all = messages * senders * 2

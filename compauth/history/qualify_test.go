@@ -32,7 +32,10 @@ func TestQualifies(t *testing.T) {
 		{"10 % failed", []some{{good, 0, 7}, {good, 1, 1}, {good, 2, 1}, {failed, 0, 1}}, 701},
 		{"over 10 % failed", []some{{good, 0, 6}, {good, 1, 1}, {good, 2, 1}, {failed, 0, 1}}, 0},
 		{"failed long ago", []some{{good, 0, 6}, {good, 1, 1}, {good, 2, 1}, {failed, 30, 9}}, 701},
-		{"others are messages too", []some{{good, 0, 4}, {good, 1, 1}, {good, 2, 1}, {other, 2, 3}, {failed, 0, 1}}, 701},
+		{"others do not thin out failures", []some{{good, 0, 6}, {good, 1, 1}, {good, 2, 1}, {other, 2, 1000}, {failed, 0, 1}}, 0},
+		{"nor do they make any", []some{{good, 0, 7}, {good, 1, 1}, {good, 2, 1}, {other, 2, 1000}, {failed, 0, 1}}, 701},
+		{"11 failed of 110", []some{{good, 0, 97}, {good, 1, 1}, {good, 2, 1}, {failed, 0, 11}}, 701},
+		{"11 failed of 109", []some{{good, 0, 96}, {good, 1, 1}, {good, 2, 1}, {failed, 0, 11}}, 0},
 		{"others are not good", []some{{good, 0, 2}, {good, 1, 1}, {good, 2, 1}, {other, 2, 3}}, 0},
 		{"tomorrow, by another clock", []some{{good, 0, 3}, {good, 1, 1}, {good, -1, 1}}, 0},
 		{"explicit reasons", []some{{good, 0, 1}, {verdict("pass", 101), 0, 1}, {verdict("pass", 102), 1, 1},
@@ -92,13 +95,17 @@ func TestKinds(t *testing.T) {
 		{"network", Pair{OrgDomain: "example.com", DKIM: []string{"x.example"}, Network: all.Network}, 703},
 		{"host in the network", Pair{OrgDomain: "example.com", Network: network("192.0.2.7/24")}, 703},
 		{"other network", Pair{OrgDomain: "example.com", Network: network("192.0.3.0/24")}, 0},
-		{"addresses", Pair{From: "joe@www.example.com", Rcpt: all.Rcpt}, 704},
-		{"addresses in capitals", Pair{From: "Joe@www.Example.com", Rcpt: []string{"ANN@example.ORG"}}, 704},
-		{"a recipient that got nothing", Pair{From: "joe@www.example.com", Rcpt: append(all.Rcpt, "eve@example.org")}, 0},
-		{"a recipient without a domain", Pair{From: "joe@www.example.com", Rcpt: append(all.Rcpt, "postmaster")}, 0},
-		{"no recipient", Pair{From: "joe@www.example.com"}, 0},
-		{"other From address", Pair{From: "jim@www.example.com", Rcpt: all.Rcpt}, 0},
-		{"recipient and From exchanged", Pair{From: "ann@example.org", Rcpt: []string{"joe@www.example.com"}}, 0},
+		{"addresses", Pair{PTR: all.PTR, From: "joe@www.example.com", Rcpt: all.Rcpt}, 704},
+		{"addresses, elsewhere", Pair{PTR: "x.example", From: "joe@www.example.com", Rcpt: all.Rcpt}, 0},
+		{"addresses, elsewhere in the network", Pair{PTR: "x.example", Network: all.Network, From: "joe@www.example.com", Rcpt: all.Rcpt}, 0},
+		{"addresses, the name gone", Pair{Network: all.Network, From: "joe@www.example.com", Rcpt: all.Rcpt}, 0},
+		{"addresses, from anywhere", Pair{DKIM: all.DKIM, From: "joe@www.example.com", Rcpt: all.Rcpt}, 0},
+		{"addresses in capitals", Pair{PTR: all.PTR, From: "Joe@www.Example.com", Rcpt: []string{"ANN@example.ORG"}}, 704},
+		{"a recipient that got nothing", Pair{PTR: all.PTR, From: "joe@www.example.com", Rcpt: append(all.Rcpt, "eve@example.org")}, 0},
+		{"a recipient without a domain", Pair{PTR: all.PTR, From: "joe@www.example.com", Rcpt: append(all.Rcpt, "postmaster")}, 0},
+		{"no recipient", Pair{PTR: all.PTR, From: "joe@www.example.com"}, 0},
+		{"other From address", Pair{PTR: all.PTR, From: "jim@www.example.com", Rcpt: all.Rcpt}, 0},
+		{"recipient and From exchanged", Pair{PTR: all.PTR, From: "ann@example.org", Rcpt: []string{"joe@www.example.com"}}, 0},
 	}
 	eachDatabase(t, func(t *testing.T, database string) {
 		s := openTest(t, database)
@@ -116,7 +123,7 @@ func TestKinds(t *testing.T) {
 func TestOnce(t *testing.T) {
 	s := openTest(t, newSQLite(t))
 	signed := Pair{OrgDomain: "example.com", DKIM: []string{"a.example", "a.example"}}
-	sent := Pair{From: "joe@example.com", Rcpt: []string{"ann@example.org", "Ann@example.org"}}
+	sent := Pair{PTR: "sender.example", From: "joe@example.com", Rcpt: []string{"ann@example.org", "Ann@example.org"}}
 	for ago := range 4 {
 		s.record(signed, good, ago, 1)
 		s.record(sent, good, ago, 1)
@@ -133,7 +140,7 @@ func TestOnce(t *testing.T) {
 
 func TestManyRecipients(t *testing.T) {
 	s := openTest(t, newSQLite(t))
-	p := Pair{From: "joe@example.com"}
+	p := Pair{Network: network("192.0.2.0/24"), From: "joe@example.com"}
 	for i := range maxRcpt + 1 {
 		p.Rcpt = append(p.Rcpt, fmt.Sprintf("user%d@example.org", i))
 	}

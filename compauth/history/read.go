@@ -3,22 +3,19 @@ package history
 import (
 	"context"
 	"errors"
-	"strings"
+	"slices"
 	"time"
 
 	"assay/compauth"
 )
 
 // A question is a pair without a day that may qualify, or a contact: a user in infra.
-type question struct {
-	kind       kind
-	infra, org string
-}
+type question = pairKey
 
 // An answer is one that is kept in memory.
 type answer struct {
 	yes   bool
-	until time.Time
+	until time.Duration // of uptime
 }
 
 // A flight is a question that is being asked, by however many.
@@ -39,27 +36,23 @@ func (s *Store) Qualifies(ctx context.Context, p Pair) compauth.Reason {
 	w := s.newWait(ctx)
 	defer w.end()
 	pairs := p.infrastructures()
-	questions := make([]question, len(pairs))
-	for i, k := range pairs {
-		questions[i] = question{k.kind, k.infra, k.org}
+	if i := w.first(s, pairs); i >= 0 {
+		return 700 + compauth.Reason(pairs[i].kind)
 	}
-	if i := w.first(s, questions); i >= 0 {
-		return 700 + compauth.Reason(questions[i].kind)
-	}
-	from := address(p.From)
+	from, via := address(p.From), p.via()
 	rcpt, all := addresses(p.Rcpt)
-	if from == "" || !all || len(rcpt) == 0 {
+	if from == "" || via == "" || !all || len(rcpt) == 0 {
 		return 0
 	}
-	if w.every(s, questionsOf(kindAddress, rcpt, from)) {
+	if w.every(s, questionsOf(question{kind: kindAddress, org: from, via: via}, rcpt)) {
 		return 700 + compauth.Reason(kindAddress)
 	}
 	return 0
 }
 
-// InContact tells whether every recipient, users of ours, has sent mail to the domain, or got
-// authenticated mail from it, within the retention (reason 501). It waits as Qualifies does.
-// Without a recipient, or with more than 100, the answer is no.
+// InContact tells whether every recipient, users of ours, has sent mail to the domain within the
+// retention (reason 501): a bounce answers what was sent. What Record was told counts at once, also while the
+// database is down. It waits as Qualifies does. Without a recipient, or with more than 100, the answer is no.
 func (s *Store) InContact(ctx context.Context, rcpt []string, orgDomain string) bool {
 	users, all := addresses(rcpt)
 	org := keyText(orgDomain)
@@ -68,13 +61,38 @@ func (s *Store) InContact(ctx context.Context, rcpt []string, orgDomain string) 
 	}
 	w := s.newWait(ctx)
 	defer w.end()
-	return w.every(s, questionsOf(kindContact, users, org))
+	return w.every(s, questionsOf(question{kind: kindContact, org: org}, s.unwritten(users, org)))
 }
 
-func questionsOf(k kind, users []string, org string) []question {
+// unwritten is users without those whose contact with a domain waits to be written, or was
+// written last: a question that is under way may have come before it.
+func (s *Store) unwritten(users []string, org string) []string {
+	oldest := s.oldest()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	recent := []map[contactKey]int64{s.writing}
+	if s.pending != nil {
+		recent = append(recent, s.pending.contacts)
+	}
+	return slices.DeleteFunc(users, func(user string) bool {
+		for _, contacts := range recent {
+			if last, ok := contacts[contactKey{user, org}]; ok && last >= oldest {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// oldest is the first day of the retention.
+func (s *Store) oldest() int64 { return dayOf(s.now()) - int64(s.options.RetentionDays) + 1 }
+
+// questionsOf asks the same about several users.
+func questionsOf(q question, users []string) []question {
 	questions := make([]question, len(users))
 	for i, u := range users {
-		questions[i] = question{k, u, org}
+		q.infra = u
+		questions[i] = q
 	}
 	return questions
 }
@@ -84,7 +102,7 @@ func questionsOf(k kind, users []string, org string) []question {
 func (s *Store) ask(q question) (yes bool, f *flight) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	if a, ok := s.answers.Get(q); ok && s.now().Before(a.until) {
+	if a, ok := s.answers.Get(q); ok && s.uptime() < a.until {
 		return a.yes, nil
 	}
 	if f := s.flights[q]; f != nil {
@@ -93,7 +111,7 @@ func (s *Store) ask(q question) (yes bool, f *flight) {
 	if s.link.Load() == nil {
 		return false, nil
 	}
-	q.infra, q.org = strings.Clone(q.infra), strings.Clone(q.org) // keep no message alive
+	q = q.clone()
 	f = &flight{question: q, done: make(chan struct{})}
 	select {
 	case s.queue <- f:
@@ -128,8 +146,8 @@ func (s *Store) fly(f *flight) {
 	f.yes = yes && err == nil
 	s.reading.Lock()
 	delete(s.flights, f.question)
-	if err == nil || errors.Is(err, context.DeadlineExceeded) {
-		s.answers.Add(f.question, answer{f.yes, s.now().Add(s.ttl)})
+	if ttl := s.lifetime(f, err); ttl > 0 {
+		s.answers.Add(f.question, answer{f.yes, s.uptime() + ttl})
 	}
 	s.reading.Unlock()
 	close(f.done)
@@ -141,6 +159,17 @@ func (s *Store) fly(f *flight) {
 		}
 		s.poke() // whether the database is down is found out there
 	}
+}
+
+// lifetime is how long an answer is kept in memory. That there is no contact may change with every message.
+func (s *Store) lifetime(f *flight, err error) time.Duration {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && f.kind == kindContact:
+		return min(s.ttl, noContactTTL)
+	case errors.Is(err, context.DeadlineExceeded), err == nil && (f.yes || f.kind != kindContact):
+		return s.ttl
+	}
+	return 0
 }
 
 // A wait is the time that one message has for its answers.

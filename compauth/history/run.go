@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -87,7 +85,7 @@ func (s *Store) step() error {
 		}
 		return s.askAgain()
 	})
-	if err = s.source.clean(err); err == nil {
+	if err = s.source.clean(s.source.explain(err)); err == nil {
 		s.fails = 0
 	} else {
 		s.fails++
@@ -159,17 +157,11 @@ func (s *Store) connect() error {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
 	defer cancel()
-	if s.db == nil {
-		db, err := s.source.open(s.options.ReadOnly)
-		if err != nil {
-			return err
-		}
-		db.SetMaxOpenConns(readers + 2) // one writes, one is for lists
-		db.SetMaxIdleConns(readers + 2)
-		db.SetConnMaxIdleTime(5 * time.Minute)
-		s.db, s.file = db, s.source.identity()
+	h, err := s.openAs(ctx, s.mode())
+	if err != nil && s.options.ReadOnly && s.source.stillNeeded(err) {
+		s.closeFile()
+		h, err = s.openAs(ctx, modeStill)
 	}
-	h, err := s.source.prepare(ctx, s.db, s.options.ReadOnly)
 	if err != nil {
 		return err
 	}
@@ -182,17 +174,50 @@ func (s *Store) connect() error {
 	return nil
 }
 
+func (s *Store) mode() mode {
+	if s.options.ReadOnly {
+		return modeRead
+	}
+	return modeWrite
+}
+
+// openAs opens the database, unless it is open, and gives the key that is kept in it.
+func (s *Store) openAs(ctx context.Context, m mode) (hasher, error) {
+	if s.db == nil {
+		db, err := s.source.open(m)
+		if err != nil {
+			return hasher{}, err
+		}
+		db.SetMaxOpenConns(readers + 2) // one writes, one is for lists
+		db.SetMaxIdleConns(readers + 2)
+		db.SetConnMaxIdleTime(5 * time.Minute)
+		s.db, s.file, s.as = db, s.source.identity(), m
+	}
+	return s.source.prepare(ctx, s.db, s.options.ReadOnly)
+}
+
 // leaveFile closes a file of SQLite that was removed or replaced: nobody would ever see what is written
-// to it.
+// to it. So it does with one that was not to change, and did.
 func (s *Store) leaveFile() {
 	if s.db == nil || s.source.config != nil {
 		return
 	}
-	if now := s.source.identity(); now != nil && s.file != nil && os.SameFile(now, s.file) {
-		return
+	now := s.source.identity()
+	same := now != nil && s.file != nil && os.SameFile(now, s.file)
+	if same && s.as == modeStill {
+		same = s.source.still() && now.ModTime().Equal(s.file.ModTime())
 	}
+	if !same {
+		s.closeFile()
+	}
+}
+
+// closeFile closes the database; there is nothing to be kept.
+func (s *Store) closeFile() {
 	s.link.Store(nil)
-	_ = s.db.Close() // there is nothing to be kept
+	if s.db != nil {
+		_ = s.db.Close()
+	}
 	s.db, s.file = nil, nil
 }
 
@@ -210,7 +235,7 @@ func (s *Store) write() error {
 func (s *Store) take() {
 	s.mu.Lock()
 	b := s.pending
-	s.pending = newBatch(s.keys - b.size())
+	s.pending, s.writing = newBatch(s.keys-b.size()), b.contacts
 	s.mu.Unlock()
 	s.lost += b.dropped
 	rows := b.rows()
@@ -260,22 +285,4 @@ func (s *Store) makeRoom() {
 	s.mu.Lock()
 	s.pending.room = s.keys - left
 	s.mu.Unlock()
-}
-
-// report logs the begin and the end of an outage, once each, and what was dropped.
-func (s *Store) report(err error) {
-	switch {
-	case err != nil && !s.down:
-		s.down = true
-		if !s.options.ReadOnly || !errors.Is(err, fs.ErrNotExist) {
-			s.log.Warn("the history database is down; mail goes on without it", slog.String("error", clip(oneLine(err.Error()))))
-		}
-	case err == nil && s.down:
-		s.down = false
-		s.log.Info("the history database is back", slog.Int("dropped", s.lost))
-		s.lost = 0
-	case err == nil && s.lost > 0:
-		s.log.Warn("the history does not keep all that was seen", slog.Int("dropped", s.lost))
-		s.lost = 0
-	}
 }

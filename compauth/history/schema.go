@@ -25,9 +25,9 @@ var migrations = [...][]string{
 			kind INTEGER NOT NULL, infra TEXT NOT NULL, org TEXT NOT NULL, day BIGINT NOT NULL,
 			good BIGINT NOT NULL, failed BIGINT NOT NULL, other BIGINT NOT NULL,
 			PRIMARY KEY (kind, infra, org, day))`,
-		`CREATE INDEX assay_pair_day ON assay_pair (day)`,
+		`CREATE INDEX assay_pair_day ON assay_pair (kind, day)`,
 		`CREATE INDEX assay_pair_good ON assay_pair (kind, infra, org, day) WHERE good > 0`,
-		`CREATE INDEX assay_pair_worthless ON assay_pair (day) WHERE good = 0`,
+		`CREATE INDEX assay_pair_worthless ON assay_pair (kind, day) WHERE good = 0`,
 		`CREATE TABLE assay_contact (parties TEXT PRIMARY KEY, day BIGINT NOT NULL)`,
 		`CREATE INDEX assay_contact_day ON assay_contact (day)`,
 		`CREATE TABLE assay_sighting (
@@ -47,6 +47,7 @@ const metaKey = "key"
 
 var (
 	errNewer  = errors.New("history: the database is of a newer version of assay")
+	errSlow   = errors.New("history: the database has not answered yet")
 	errClosed = errors.New("history: it is closed")
 	errOlder  = errors.New("history: the database is of an older version; assay serve brings it up to date")
 )
@@ -58,7 +59,7 @@ func (d database) prepare(ctx context.Context, db *sql.DB, readOnly bool) (hashe
 		return hasher{}, err
 	}
 	if !made && readOnly {
-		return hasher{}, ErrNoHistory
+		return hasher{}, d.noHistory()
 	}
 	found := 0
 	if made {

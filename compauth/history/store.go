@@ -26,26 +26,32 @@ const (
 	readers   = 4
 	maxQueue  = 256 // questions that wait for a reader
 
+	noContactTTL = 2 * time.Second // of a contact that there was no time to look for
+
 	closeGrace = 500 * time.Millisecond // for what Close interrupts
 )
 
 // tuning is what tests set to something smaller.
 type tuning struct {
-	now      func() time.Time
-	every    time.Duration // between two writes
-	retry    time.Duration // after the first failure, then twice as long each time
-	maxRetry time.Duration
-	keys     int           // recorded and not yet written
-	rows     int           // of a table
-	deleted  int           // rows, by a statement
-	memory   int           // answers in memory
-	ttl      time.Duration // of an answer
+	now       func() time.Time
+	uptime    func() time.Duration // goes on evenly, whatever the clock does
+	every     time.Duration        // between two writes
+	retry     time.Duration        // after the first failure, then twice as long each time
+	maxRetry  time.Duration
+	keys      int           // recorded and not yet written
+	rows      int           // of a part of the tables
+	deleted   int           // rows, by a statement
+	memory    int           // answers in memory
+	ttl       time.Duration // of an answer
+	sightings int           // that Sightings gives
 }
 
 func standard() tuning {
+	began := time.Now()
 	return tuning{
-		now: time.Now, every: 2 * time.Second, retry: time.Second, maxRetry: 10 * time.Second,
-		keys: 50_000, rows: 2_000_000, deleted: 1000, memory: 30_000, ttl: time.Minute,
+		now: time.Now, uptime: func() time.Duration { return time.Since(began) },
+		every: 2 * time.Second, retry: time.Second, maxRetry: 10 * time.Second,
+		keys: 50_000, rows: 1_000_000, deleted: 1000, memory: 30_000, ttl: time.Minute, sightings: maxSightings,
 	}
 }
 
@@ -69,9 +75,10 @@ type Store struct {
 	writes chan chan error // what is recorded is to be written now
 
 	mu      sync.Mutex
-	pending *batch    // nil of a store that only reads, and after Close
-	err     error     // why there is no link
-	doubt   *question // that could not be answered, though there was time
+	pending *batch               // nil of a store that only reads, and after Close
+	writing map[contactKey]int64 // contacts that were taken from pending last
+	err     error                // why there is no link
+	doubt   *question            // that could not be answered, though there was time
 
 	link atomic.Pointer[link] // nil while the database is down
 
@@ -93,17 +100,20 @@ type link struct {
 
 // writer is what the goroutine that writes keeps for itself.
 type writer struct {
-	db      *sql.DB // nil until it could be opened
-	current link    // the last one, though a reader may have lost it since
-	chunks  []chunk // to be written, in this order
-	seq     int64   // of the last chunk
-	lost    int     // rows that were dropped and are not yet reported
-	down    bool    // an outage was reported
-	fails   int     // in a row
-	pruneAt time.Time
-	written int         // rows, since the last look at the size
-	file    os.FileInfo // of SQLite: what was opened
-	lastErr error       // of the last step
+	db      *sql.DB         // nil until it could be opened
+	current link            // the last one, though a reader may have lost it since
+	chunks  []chunk         // to be written, in this order
+	seq     int64           // of the last chunk
+	lost    int             // rows that were dropped and are not yet reported
+	outage  outage          // that was reported
+	fails   int             // in a row
+	pruneAt time.Duration   // uptime
+	jump    *jump           // of the clock; nil for none
+	crowded map[string]bool // parts that lost rows before their time
+	written int             // rows, since the last look at the size
+	file    os.FileInfo     // of SQLite: what was opened
+	as      mode            // how
+	lastErr error           // of the last step
 }
 
 // Open starts a Store; without a database it is nil, a history that knows nothing. The error
@@ -154,7 +164,7 @@ func newStore(o Options, t tuning, source database) *Store {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if !o.ReadOnly {
-		s.pending = newBatch(t.keys)
+		s.pending, s.crowded = newBatch(t.keys), make(map[string]bool)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.answers, _ = simplelru.NewLRU[question, answer](t.memory, nil) // fails for a size below one only

@@ -19,53 +19,6 @@ import (
 	"assay/compauth"
 )
 
-func TestContacts(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, database string) {
-		s := openTest(t, database)
-		at := s.now()
-		s.Record(Message{Time: at, Outbound: true, Verdict: compauth.Verdict{Result: compauth.None, Reason: 401},
-			Pair: Pair{OrgDomain: "example.org", Network: network("192.0.2.0/24"), From: "Ann@example.org",
-				Rcpt: []string{"joe@mail.example.com", "jim@www.example.co.uk", "ann@[192.0.2.1]", "postmaster"}}})
-		inbound := Pair{OrgDomain: "partner.example", From: "x@partner.example", Rcpt: []string{"bob@example.org", "cid@example.org"}}
-		s.record(inbound, good, 0, 1)
-		inbound.OrgDomain = "unknown.example"
-		s.record(inbound, compauth.Verdict{Result: compauth.Pass, Reason: 701}, 0, 1)
-		s.flush()
-		if n := s.count("SELECT COUNT(*) FROM assay_pair WHERE kind = 3"); n != 0 {
-			t.Errorf("an outbound message left %d pairs", n)
-		}
-		for _, tt := range []struct {
-			rcpt []string
-			org  string
-			want bool
-		}{
-			{[]string{"ann@example.org"}, "example.com", true},
-			{[]string{"ANN@example.ORG"}, "example.co.uk", true},
-			{[]string{"ann@example.org"}, "mail.example.com", false},
-			{[]string{"ann@example.org"}, "partner.example", false},
-			{[]string{"bob@example.org"}, "partner.example", true},
-			{[]string{"bob@example.org", "cid@example.org"}, "partner.example", true},
-			{[]string{"bob@example.org", "ann@example.org"}, "partner.example", false},
-			{[]string{"bob@example.org", ""}, "partner.example", false},
-			{[]string{"bob@example.org"}, "unknown.example", false},
-			{[]string{"bob@example.org"}, "", false},
-			{nil, "partner.example", false},
-		} {
-			if got := s.InContact(t.Context(), tt.rcpt, tt.org); got != tt.want {
-				t.Errorf("%s and %s: %v", tt.rcpt, tt.org, got)
-			}
-		}
-		s.clock.add(89 * day)
-		if !s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
-			t.Error("forgotten within the retention")
-		}
-		s.clock.add(day)
-		if s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
-			t.Error("remembered after the retention")
-		}
-	})
-}
-
 func TestSightings(t *testing.T) {
 	one := Sighting{Domain: "example.com", Infrastructure: "192.0.2.0/24", Internal: true, Reason: 601, Result: compauth.Fail,
 		Implicit: 103, ImplicitResult: compauth.Pass, Policy: "none", Entry: "allow", Action: "accept"}
@@ -99,11 +52,43 @@ func TestSightings(t *testing.T) {
 			{noon.Add(-time.Second), []Sighting{seen(one, 1, noon)}},
 			{noon.Add(time.Second), nil},
 		} {
-			got, err := s.Sightings(t.Context(), tt.since)
-			if err != nil || !reflect.DeepEqual(got, tt.want) {
+			got, more, err := s.Sightings(t.Context(), tt.since)
+			if err != nil || more || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("since %s: %v, %+v\nwant %+v", tt.since, err, got, tt.want)
 			}
 		}
+	})
+}
+
+// TestManySightings has more rows than are given: the most frequent are.
+func TestManySightings(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := openTest(t, database, func(_ *Options, t *tuning) { t.sightings = 3 })
+		see := func(domain string, n int, at time.Time) {
+			for range n {
+				s.Record(Message{Time: at, Verdict: failed, Sighting: &Sighting{Domain: domain}})
+			}
+			s.flush()
+		}
+		want := func(wantMore bool, domains ...string) {
+			t.Helper()
+			list, more, err := s.Sightings(t.Context(), noon.Add(-7*day))
+			var got []string
+			for _, v := range list {
+				got = append(got, v.Domain)
+			}
+			if err != nil || more != wantMore || !slices.Equal(got, domains) {
+				t.Errorf("%v, %v, more: %v; want %v, %v", err, got, more, domains, wantMore)
+			}
+		}
+		want(false)
+		see("a.example", 3, noon.Add(-2*day))
+		see("a.example", 2, noon.Add(-day)) // 5 in all, never the most of a day
+		see("b.example", 4, noon)
+		see("c.example", 1, noon)
+		want(false, "a.example", "b.example", "c.example")
+		see("d.example", 1, noon.Add(time.Second))
+		want(true, "a.example", "b.example", "d.example")
 	})
 }
 
@@ -165,7 +150,10 @@ func TestNothing(t *testing.T) {
 		if s.InContact(t.Context(), []string{"ann@example.org"}, "example.com") {
 			t.Error("in contact")
 		}
-		list, err := s.Sightings(t.Context(), time.Time{})
+		if err := s.Err(); err != nil {
+			t.Error(err)
+		}
+		list, _, err := s.Sightings(t.Context(), time.Time{})
 		used, err2 := s.LastUsed(t.Context(), []string{"allow a.example b.example external"})
 		if err := errors.Join(err, err2, s.Close(t.Context())); err != nil || len(list)+len(used) != 0 {
 			t.Errorf("%v, %v, %v", err, list, used)
@@ -182,8 +170,11 @@ func TestClosed(t *testing.T) {
 	s.close()
 	s.Record(Message{Pair: fromPTR(), Verdict: good})
 	s.want(fromPTR(), 0)
-	if _, err := s.Sightings(t.Context(), noon); err == nil {
+	if _, _, err := s.Sightings(t.Context(), noon); err == nil {
 		t.Error("a closed store has sightings")
+	}
+	if err := s.Err(); !errors.Is(err, errClosed) {
+		t.Error(err)
 	}
 	again := openTest(t, database)
 	again.want(fromPTR(), 701)
@@ -210,7 +201,7 @@ func TestWait(t *testing.T) {
 		for _, ask := range []func(context.Context) bool{
 			func(ctx context.Context) bool { return s.Qualifies(ctx, fromPTR()) != 0 },
 			func(ctx context.Context) bool {
-				return s.Qualifies(ctx, Pair{From: "joe@example.com", Rcpt: []string{"a@example.org", "b@example.org"}}) != 0
+				return s.Qualifies(ctx, Pair{PTR: "sender.example", From: "joe@example.com", Rcpt: []string{"a@example.org", "b@example.org"}}) != 0
 			},
 			func(ctx context.Context) bool { return s.InContact(ctx, []string{"ann@example.org"}, "example.com") },
 		} {
@@ -268,7 +259,7 @@ func TestAnswers(t *testing.T) {
 // TestPanic has a clock that panics.
 func TestPanic(t *testing.T) {
 	var broken bool
-	s := newStore(Options{}, tuning{keys: 9, memory: 9, now: func() time.Time {
+	s := newStore(Options{}, tuning{keys: 9, memory: 9, uptime: func() time.Duration { return 0 }, now: func() time.Time {
 		if broken {
 			panic("no time")
 		}
@@ -284,88 +275,6 @@ func TestPanic(t *testing.T) {
 	if n := s.pending.size(); n != 1 {
 		t.Errorf("%d records", n)
 	}
-}
-
-func TestRetention(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, database string) {
-		s := openTest(t, database, func(o *Options, t *tuning) { o.RetentionDays, t.deleted = 40, 100 })
-		for _, ago := range []time.Duration{39, 40} {
-			at := noon.Add(-ago * day)
-			for i := range 150 { // more than a statement deletes
-				p := Pair{OrgDomain: fmt.Sprintf("example%d.com", i), PTR: "sender.example", From: "joe@example.com",
-					Rcpt: []string{fmt.Sprintf("ann%d%d@example.org", ago, i)}}
-				s.Record(Message{Pair: p, Time: at, Verdict: good, Entry: fmt.Sprint("entry", ago, i),
-					Sighting: &Sighting{Domain: p.OrgDomain}})
-			}
-		}
-		s.flush() // prunes nothing: a look at the size was taken when the store was opened
-		tables := map[string]int{"assay_pair": 600, "assay_contact": 300, "assay_sighting": 300, "assay_use": 300}
-		for table, n := range tables {
-			if got := s.count("SELECT COUNT(*) FROM " + table); got != n {
-				t.Errorf("%s: %d rows, want %d", table, got, n)
-			}
-		}
-		s.clock.add(time.Hour)
-		s.flush()
-		for table, n := range tables {
-			if got := s.count("SELECT COUNT(*) FROM " + table); got != n/2 {
-				t.Errorf("%s: %d rows are left, want %d", table, got, n/2)
-			}
-			if oldest := s.count("SELECT MIN(day) FROM " + table); int64(oldest) != dayOf(noon)-39 {
-				t.Errorf("%s: the oldest is of day %d", table, oldest)
-			}
-		}
-	})
-}
-
-func TestSizeBound(t *testing.T) {
-	const most = 150
-	eachDatabase(t, func(t *testing.T, database string) {
-		s := openTest(t, database, func(_ *Options, t *tuning) { t.rows, t.deleted = most, 40 })
-		for ago := range 3 {
-			for i := range 100 {
-				s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", i), PTR: "sender.example"}, other, ago, 1)
-			}
-		}
-		s.flush()
-		if n := s.count("SELECT COUNT(*) FROM assay_pair"); n != most {
-			t.Errorf("%d rows, want %d", n, most)
-		}
-		for ago, want := range []int{100, 50, 0} {
-			if n := s.count(fmt.Sprintf("SELECT COUNT(*) FROM assay_pair WHERE day = %d", dayOf(noon)-int64(ago))); n != want {
-				t.Errorf("%d days ago: %d rows, want %d", ago, n, want)
-			}
-		}
-	})
-}
-
-// TestFlood has more failing pairs come than there is room for: they go, and what is good stays.
-func TestFlood(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, database string) {
-		s := openTest(t, database, func(_ *Options, t *tuning) { t.rows, t.deleted = 50, 10 })
-		for ago := range 10 {
-			s.record(fromPTR(), good, 20+ago, 1)
-		}
-		for i := range 200 {
-			s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", i), PTR: "sender.example"}, failed, 0, 1)
-		}
-		s.flush()
-		s.want(fromPTR(), 701)
-		if n := s.count("SELECT COUNT(*) FROM assay_pair"); n != 50 {
-			t.Errorf("%d rows", n)
-		}
-		for i := range 45 {
-			s.record(Pair{OrgDomain: fmt.Sprintf("example%d.com", i), PTR: "sender.example"}, good, 0, 1)
-		}
-		s.clock.add(time.Hour)
-		s.flush()
-		if n := s.count("SELECT COUNT(*) FROM assay_pair WHERE good > 0"); n != 50 {
-			t.Errorf("%d good rows, want the last 50", n)
-		}
-		if oldest := s.count("SELECT MIN(day) FROM assay_pair"); int64(oldest) != dayOf(noon)-24 {
-			t.Errorf("the oldest is of %d days ago", dayOf(noon)-int64(oldest))
-		}
-	})
 }
 
 func TestDays(t *testing.T) {

@@ -101,7 +101,7 @@ func (r pairRow) values(h hasher) []any {
 // stored is the pair as the database has it: local parts never reach it.
 func (k pairKey) stored(h hasher) (infra, org string) {
 	if k.kind == kindAddress {
-		return h.hash(usePair, k.org, k.infra), ""
+		return h.hash(usePair, k.org, k.infra, k.via), ""
 	}
 	return k.infra, k.org
 }
