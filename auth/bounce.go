@@ -111,7 +111,7 @@ func (b *bounce) ours() bool {
 
 // end is the end of the body. Idempotent.
 func (b *bounce) end() {
-	if b.phase != decided {
+	if b != nil && b.phase != decided {
 		b.parts.end()
 		b.lastPart()
 	}

@@ -22,7 +22,7 @@ func fromMailSystem(h message.Header) bool {
 		return false
 	}
 	local, _ := message.SplitAddress(authors.List[0].Address)
-	return isMailSystem(strings.ToLower(local))
+	return isMailSystem(strings.ToLower(strings.Trim(local, `"`)))
 }
 
 // isMailSystem tells whether MTAs write their bounces in the name of a local part, in lower case:

@@ -52,7 +52,7 @@ func (c *Check) lookFurther(deadline time.Time) {
 	defer cancel()
 	s := &search{c: c, ctx: ctx, r: &c.report, orgs: c.dmarc}
 	if time.Since(c.began) > c.s.v.Timeout/2 { // too little is left of the time for the lookups that began with the body
-		s.orgs = c.evaluator().Begin(ctx, nil, nil)
+		s.orgs = c.evaluator().Begin(ctx, c.authorDomains(), nil)
 		defer s.orgs.Cancel()
 	}
 	unknown := make([]bool, len(c.report.Evidence.Authors))
@@ -137,13 +137,13 @@ func (s *search) lookUp(author string) hints {
 	var near bool
 	errs := make([]error, 4)
 	related := relatedTo(author, s.orgs)
-	confirmed := telling(s.r.IPRev.Confirmed, s.r.IPRev.IP)
-	others := slices.DeleteFunc(telling(s.r.IPRev.Names, s.r.IPRev.IP), func(name string) bool { return slices.Contains(confirmed, name) })
+	confirmed := s.c.s.v.named(s.r.IPRev.Confirmed, s.r.IPRev.IP, author)
+	others := slices.DeleteFunc(s.c.s.v.named(s.r.IPRev.Names, s.r.IPRev.IP, author), func(name string) bool { return slices.Contains(confirmed, name) })
 	inParallel(
 		func() { h.ptrOrg, errs[0] = anyRelated(confirmed, related) },
 		func() { h.ptrUnconfirmed, errs[1] = anyRelated(others, related) },
 		func() { near, errs[2] = s.neighbours(author) },
-		func() { h.mx, h.neighbour, errs[3] = s.mailHosts(author, confirmed) },
+		func() { h.mx, h.neighbour, errs[3] = s.mailHosts(author, telling(s.r.IPRev.Confirmed, s.r.IPRev.IP)) },
 	)
 	h.neighbour = h.neighbour || near
 	found := h.ptrOrg || h.ptrUnconfirmed || h.mx || h.neighbour

@@ -195,7 +195,9 @@ func TestHistoryOfShared(t *testing.T) {
 		"of the config":       {history.Pair{PTR: "esp.example"}, ptr("out.esp.example"), "", "pass 701"},
 		"a service":           {history.Pair{DKIM: []string{"amazonses.com"}}, "", "amazonses.com", "fail 000"},
 		"another":             {history.Pair{DKIM: []string{"esp.example"}}, "", "esp.example", "pass 702"},
-		"the network remains": {history.Pair{Network: iprev.Network(strangerEnvelope.IP)}, ptr("mail.clients.your-server.de"), "", "pass 703"},
+		"its network":         {history.Pair{Network: iprev.Network(strangerEnvelope.IP)}, ptr("mail.clients.your-server.de"), "", "fail 000"},
+		"a service's network": {history.Pair{Network: iprev.Network(strangerEnvelope.IP)}, "", "amazonses.com", "fail 000"},
+		"another network":     {history.Pair{Network: iprev.Network(strangerEnvelope.IP)}, ptr("mail.other.example"), "", "pass 703"},
 	} {
 		test.pair.OrgDomain = "example.org"
 		store := knowing(t, test.pair)

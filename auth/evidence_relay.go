@@ -10,7 +10,7 @@ import (
 
 // passedBefore tells whether an internal relay brought the message, and a signature of a related domain
 // passed there and now fails by nothing but its body hash. That it passed, an Authentication-Results
-// field by one of Stamp.TrustedIDs has to say: anybody can put another body under a signed header and
+// field by one of Stamp.TrustedIDs has to say, above the Received field that names the client: anybody can put another body under a signed header and
 // send it to the relay.
 func (s *search) passedBefore(related relation) bool {
 	if !s.r.Evidence.ViaRelay || !slices.ContainsFunc(s.r.DKIM, failsByBody) {
@@ -40,7 +40,7 @@ func (p passedSignature) is(o *dkim.Outcome) bool {
 // field that can't be read with certainty names none.
 func (c *Check) passedSignatures() []passedSignature {
 	var passed []passedSignature
-	for _, f := range c.header {
+	for _, f := range c.header[:c.report.written] {
 		if !f.Is(authenticationResults) || !c.s.v.Stamp.trusts(f.Value()) {
 			continue
 		}

@@ -19,6 +19,7 @@ func TestPassedBefore(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		fields []string
+		below  []string // the Received field of the relay
 		change func(*Verifier)
 		want   string
 	}{
@@ -42,12 +43,14 @@ func TestPassedBefore(t *testing.T) {
 		{name: "somebody else's word", fields: ar("other.example; dkim=pass header.d=example.org"), want: "fail 000"},
 		{name: "our own name, which is removed", fields: ar("mx.example.test; dkim=pass header.d=example.org"),
 			change: func(v *Verifier) { v.Stamp.TrustedIDs = []string{v.Stamp.AuthServID} }, want: "fail 000"},
+		{name: "below the relay's Received", below: ar("gw.example.test; dkim=pass header.d=example.org"), want: "fail 000"},
 		{name: "nobody is trusted", fields: ar("gw.example.test; dkim=pass header.d=example.org"), change: func(v *Verifier) { v.Stamp.TrustedIDs = nil }, want: "fail 000"},
 		{name: "no relay", fields: ar("gw.example.test; dkim=pass header.d=example.org"), change: func(v *Verifier) { v.Relays = nil }, want: "fail 000"},
 		{name: "not implicit", fields: ar("gw.example.test; dkim=pass header.d=example.org"), change: func(v *Verifier) { v.Implicit = false }, want: "fail 000"},
 	} {
 		change := test.change
 		added := append(testHeader(test.fields...), message.NewField("Received", " from x (x [192.0.2.9]) by gw.example.test with ESMTP; d"))
+		added = append(added, testHeader(test.below...)...)
 		r, _ := situation{zone: s.zone, header: append(added, s.header...), body: s.body + "Checked by the gateway.\r\n", change: func(v *Verifier, env *Envelope) {
 			v.Relays = []netip.Prefix{netip.PrefixFrom(env.IP, 32)}
 			v.Stamp.TrustedIDs = []string{trusted}

@@ -56,6 +56,12 @@ func telling(names []string, client netip.Addr) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return iprev.Generic(name, client) })
 }
 
+// named leaves out, too, the names of organizations that many others use: that a client has one says
+// nothing about a From domain of that organization but the one of that name.
+func (v *Verifier) named(names []string, client netip.Addr, author string) []string {
+	return slices.DeleteFunc(telling(names, client), func(name string) bool { return name != author && v.shared(name) })
+}
+
 // shared tells whether a name is of an organization that takes or sends mail for many others.
 func (v *Verifier) shared(name string) bool {
 	return iprev.SharedMX(name) || withinAny(name, v.SharedMX)
@@ -109,17 +115,21 @@ func (v *Verifier) pair(r *Report, i int, related relation) history.Pair {
 	if len(author.More) > 0 {
 		author.Address = "" // which of them is it?
 	}
+	domains, network := verified(r.DKIM), iprev.Network(r.Envelope.IP)
+	if slices.ContainsFunc(slices.Concat(r.IPRev.Confirmed, domains), v.shared) {
+		network = netip.Prefix{} // it is not this sender's alone
+	}
 	return history.Pair{
 		OrgDomain: r.Authored[i].OrgDomain,
 		PTR:       ptrOrg(slices.DeleteFunc(telling(r.IPRev.Confirmed, r.IPRev.IP), v.shared)),
-		DKIM: slices.DeleteFunc(verified(r.DKIM), func(domain string) bool {
+		DKIM: slices.DeleteFunc(domains, func(domain string) bool {
 			if v.shared(domain) {
 				return true
 			}
 			own, err := related(domain)
 			return own || err != nil
 		}),
-		Network: iprev.Network(r.Envelope.IP),
+		Network: network,
 		From:    author.Address,
 		Rcpt:    r.Envelope.Rcpt,
 	}

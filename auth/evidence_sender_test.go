@@ -70,7 +70,7 @@ func TestPair(t *testing.T) {
 		}
 		return domain == "example.org", nil
 	}))
-	want := "{example.org esp.example [esp.example other.example] 198.51.100.0/24 joe@example.org [ann@example.test]}"
+	want := "{example.org esp.example [esp.example other.example] invalid Prefix joe@example.org [ann@example.test]}"
 	if got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -131,6 +131,10 @@ func situations(t *testing.T) []situation {
 		{name: "shared MX, the very host", zone: exists + mx("alt1.aspmx.l.google.com") + ptr("alt1.aspmx.l.google.com"), want: "pass 116"},
 		{name: "shared MX of the config", zone: exists + mx("in.host.example") + ptr("out.host.example"),
 			change: func(v *Verifier, _ *Envelope) { v.SharedMX = []string{"host.example"} }, want: "fail 001"},
+		{name: "PTR of a shared organization", zone: exists + ptr("mail.example.org"),
+			change: func(v *Verifier, _ *Envelope) { v.SharedMX = []string{"example.org"} }, want: "fail 001"},
+		{name: "PTR of a shared organization, the very name", zone: exists + ptr("example.org"),
+			change: func(v *Verifier, _ *Envelope) { v.SharedMX = []string{"example.org"} }, want: "pass 103"},
 		{name: "MX with an enforced policy", zone: pReject + mx("mx.host.example") + ptr("mx.host.example"), want: "fail 000"},
 		{name: "null MX", zone: exists + "example.org. IN MX 0 .\n" + ptr("mx.host.example"), want: "fail 001"},
 

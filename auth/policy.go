@@ -69,7 +69,7 @@ func (p Policy) strictest(r *Report) ruling {
 	switch {
 	case e.TooMany && !e.LostClient && r.Verdict.Result == compauth.Fail:
 		// Nobody has a use for so many From domains but to hide one that fails.
-		worst = ruling{action: max(p.DMARCReject, p.CompauthFail), reason: unauthenticated}
+		worst = ruling{action: max(p.DMARCReject, p.DMARCQuarantine, p.CompauthFail), reason: unauthenticated}
 	case r.Verdict.Author < 0:
 		return worst // not checked, or nothing is known that could fail
 	}

@@ -31,7 +31,8 @@ func (r *Report) behindRelay(v *Verifier, h message.Header) {
 	env := &r.Envelope
 	relay := hop{env.IP.Unmap(), env.Helo}
 	r.Relay = relay.ip
-	client, where := v.behind(relay, h)
+	client, where, written := v.behind(relay, h)
+	r.written = written
 	switch where {
 	case unknown:
 		r.Lost = true
@@ -55,16 +56,19 @@ func (r *Report) behindRelay(v *Verifier, h message.Header) {
 // the relay in passing the message on to itself. In either case the next field tells
 // more; when there is none, the message was made there.
 //
-// A host outside that authenticated to the relay is a user of ours. That a relay authenticated to
-// the next one, or a content filter to its relay, says nothing about who is behind it.
-func (v *Verifier) behind(relay hop, h message.Header) (hop, place) {
+// A host outside that authenticated to a relay in Trusted is a user of ours: of a gateway that is not, others are
+// customers as well. That a relay authenticated to the next one, or a content filter to its relay, says nothing
+// about who is behind it.
+//
+// Written is how many fields of the header stand above all that may be the client's own text.
+func (v *Verifier) behind(relay hop, h message.Header) (client hop, where place, written int) {
 	made, hops := false, 0
-	for _, f := range h {
+	for i, f := range h {
 		if !f.Is("Received") {
 			continue
 		}
 		if hops++; hops > maxHops {
-			return hop{}, unknown
+			return hop{}, unknown, i
 		}
 		received := message.ParseReceived(f.Value())
 		next := hop{received.IP, received.Helo}
@@ -74,19 +78,19 @@ func (v *Verifier) behind(relay hop, h message.Header) (hop, place) {
 		case next.ip.IsValid() && contains(v.Relays, next.ip):
 			made, relay = false, next
 		case next.ip.IsValid() && contains(v.Trusted, next.ip):
-			return next, internal
-		case received.Authenticated():
-			return next, user
+			return next, internal, i
+		case received.Authenticated() && contains(v.Trusted, relay.ip):
+			return next, user, i
 		case next.ip.IsValid():
-			return next, outside
+			return next, outside, i
 		case received.From:
-			return hop{}, unknown
+			return hop{}, unknown, i
 		default:
 			made = false
 		}
 	}
 	if made {
-		return relay, internal
+		return relay, internal, len(h)
 	}
-	return hop{}, unknown
+	return hop{}, unknown, 0
 }

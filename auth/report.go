@@ -46,6 +46,7 @@ type Report struct {
 	Envelope Envelope   // behind an internal relay IP and Helo are those of the host there
 	Exempt   Exemption  // not "": no method was evaluated
 	Relay    netip.Addr // the internal relay that brought the message; the zero Addr when none did
+	written  int        // how many fields at the top of the header are the Relay's own
 	Lost     bool       // the host behind the Relay is not known: Envelope.IP is the zero Addr
 
 	Authors  message.Authors

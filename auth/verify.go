@@ -50,7 +50,7 @@ type Verifier struct {
 	// that the message came from, above all that came with it; several, as for a content filter
 	// on the relay, are well, if the addresses in them are of Relays or loopback ones. Where
 	// a relay writes none, a stranger's field is taken for the relay's own. A client that
-	// authenticated to one of them, as its field tells, is exempt.
+	// authenticated to one that is in Trusted, as its field tells, is exempt.
 	Relays []netip.Prefix
 
 	Accepted []string // our own domains, lower case, A-labels: names below them as well
@@ -202,6 +202,7 @@ func (c *Check) Finish() *Report {
 	defer c.Cancel()
 	r, deadline := &c.report, time.Now().Add(c.s.v.Timeout)
 	if r.Exempt == "" {
+		c.bounce.end() // what it still asks is asked at once with the rest
 		c.gather()
 	}
 	c.judge(deadline)

@@ -13,7 +13,7 @@ import (
 // hosters name the addresses that they have not given a name. Whoever gets the address gets the
 // name, so it says nothing about who that is.
 //
-// Of IPv4 it finds the four octets, in order or reversed, in decimal with one of ". - _ x" between them or padded
+// Of IPv4 it finds the four octets, in order or reversed, in decimal with some of ". - _ x" between them or padded
 // to three digits, or in hexadecimal; of IPv6 the last 64 bits, by groups or by digits, in order
 // or reversed, or the whole address with "::" in it. What a name holds of a part of
 // the address is not looked for. Nothing is generic for the zero Addr.
@@ -74,7 +74,7 @@ func containsAny(text string, parts ...string) bool {
 }
 
 // hasNumbers tells whether numbers stand in a name, in order or reversed, each with or without zeros
-// before it and with one separator between two.
+// before it and with separators between two.
 func hasNumbers(name, digits string, numbers []string) bool {
 	reversed := slices.Clone(numbers)
 	slices.Reverse(reversed)
@@ -89,9 +89,7 @@ func hasNumbers(name, digits string, numbers []string) bool {
 		if last := run[max(0, len(run)-len(numbers)):]; slices.Equal(last, numbers) || slices.Equal(last, reversed) {
 			return true
 		}
-		if name = name[len(number):]; len(name) > 1 && strings.Contains(separators, name[:1]) {
-			name = name[1:]
-		}
+		name = strings.TrimLeft(name[len(number):], separators)
 	}
 	return false
 }

@@ -39,7 +39,7 @@ func TestGeneric(t *testing.T) {
 		{"198.51.100.7", "198-51-100-70.isp.example", false},
 		{"198.51.100.7", "198a51a100a7.isp.example", false},
 		{"198.51.100.7", "100-198-7-51.isp.example", false},
-		{"198.51.100.7", "198--51--100--7.isp.example", false},
+		{"198.51.100.7", "198--51--100--7.isp.example", true},
 		{"", "198-51-100-7.isp.example", false},
 
 		{"2001:db8:1:2:3:4:5:6", "2001-db8-1-2-3-4-5-6.isp.example", true},

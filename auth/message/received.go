@@ -223,6 +223,8 @@ func (p *receivedParser) by() {
 		case comment:
 		case text == "" || equalFold(text, "for"):
 			return
+		case equalFold(text, "by"):
+			p.several = true
 		case with && p.r.With == "":
 			p.r.With = strings.TrimSuffix(text, ";")
 		case equalFold(text, "with"):

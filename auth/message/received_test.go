@@ -162,6 +162,8 @@ var receivedTests = []struct{ name, value, want string }{
 	{"from", " from from (ptr.example [192.0.2.1]) by mx.test; Sun", "192.0.2.1 helo=from name=ptr.example by=mx.test"},
 	{"helo=", " from helo=[198.51.100.6] (ptr.example [192.0.2.1]) by mx.test; Sun", "192.0.2.1 helo=helo=[198.51.100.6] name=ptr.example by=mx.test"},
 	{"by clause", " from x by mx.test with ESMTPSA id 1 (ptr.example [192.0.2.1]) by mx.test with ESMTP id 4; Sun", "- helo=x by=mx.test with=ESMTPSA"},
+	{"by clause that does not end", " from x [6.6.6.6] by y with ESMTPSA (evil.example [198.51.100.9]) by gw.test (Postfix) with ESMTP id 4; Sun", "- helo=x by=y with=ESMTPSA"},
+	{"by clause in Exim's HELO", " from [198.51.100.9] (helo=a) by b with esmtpsa (c) by gw with esmtp (Exim 4.96) id 1; Sun", "- helo=a by=b with=esmtpsa"},
 	{"by clause with a literal", " from x [198.51.100.6] by mx.test with ESMTPSA for y; (ptr.example [192.0.2.1]) by mx.test with ESMTP id 4; Sun", "- helo=x by=mx.test with=ESMTPSA"},
 	{"by in a comment", " from x (ptr.example [192.0.2.1]) (sent by y) by mx.test (made by z) with ESMTP id 4; Sun", "192.0.2.1 helo=x name=ptr.example by=mx.test with=ESMTP"},
 	{"a second comment", " from x (y [198.51.100.6]) (ptr.example [192.0.2.1]) by mx.test; Sun", "- helo=x by=mx.test"},

@@ -13,8 +13,8 @@ import (
 // spfRecords is how many parsed SPF records are kept.
 const spfRecords = 10_000
 
-// dnsInFlight is how many DNS questions may be under way at once, each with a socket: more
-// than an MTA's sessions with their shares ask for.
+// dnsInFlight is how many DNS questions may be under way at once, each with a socket. A session
+// has a share of a hundred or so; ordinary messages ask for a dozen at a time.
 const dnsInFlight = 8192
 
 // arcRSABits bounds RSA keys of ARC sets, of which a message may have a hundred signatures:

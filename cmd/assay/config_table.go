@@ -33,7 +33,7 @@ func topOptions() []option {
 			doc:  "Our own hosts and users: their messages are not evaluated, only stamped.",
 			kind: multiple("192.0.2.0/24", 0, parseNetwork, stringOf, func(c *Config) *[]prefix { return &c.TrustedNetworks })},
 		{name: "internal_relays", byDefault: []string{}, values: "list of networks or addresses",
-			doc:  "Our own hosts in front of this one: the client is the host that they name in the Received fields they write. Every one of them must write one.",
+			doc:  "Our own hosts in front of this one: the client is the host that they name in the Received fields they write. Every one of them must write one. Of those that are in trusted_networks, too, the users who log in are ours.",
 			kind: multiple("192.0.2.25", 0, parseNetwork, stringOf, func(c *Config) *[]prefix { return &c.InternalRelays })},
 		{name: "header_style", byDefault: "rfc8601", values: headerStyles.list(),
 			doc:  "How Authentication-Results is written: for any RFC 8601 parser, as Microsoft 365 does, or one field of each.",
