@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	mathrand "math/rand/v2"
 	"runtime"
 	"slices"
@@ -59,6 +60,43 @@ func TestBounceSlowBody(t *testing.T) {
 
 // DNS that does not answer costs no more than that time; the end of the message ends the
 // lookups at once. Nothing is left running: synctest would fail.
+// TestBounceEndsWithBody has a returned header that only the end of the body ends: its key is asked
+// for at once with what else is missing, not after it.
+func TestBounceEndsWithBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := testVerifier(stuck{dnstest.NewResolver(t, "example.org. IN A 192.0.2.1\n"), "silent.ours.example"})
+		v.Accepted = []string{"ours.example"}
+		returned := fmt.Sprintf("DKIM-Signature: v=1; a=rsa-sha256; d=silent.ours.example; s=sel; t=%d; h=from;\r\n"+
+			" bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=YQ==\r\nFrom: ann@ours.example\r\n", time.Now().Unix())
+		body := "--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\n\r\n" +
+			"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n" + returned
+		header := testHeader("From: <mailer-daemon@example.org>", "Content-Type: multipart/report; report-type=delivery-status; boundary=b",
+			signature("other.silent.ours.example"))
+		session, check := begin(t, v, Envelope{IP: strangerEnvelope.IP, Helo: "x.example", Rcpt: []string{"ann@ours.example"}}, header)
+		_, _ = check.Write([]byte(body))
+		began := time.Now()
+		check.Finish()
+		session.Close()
+		if took := time.Since(began); took != v.Timeout {
+			t.Errorf("took %v, not %v", took, v.Timeout)
+		}
+	})
+}
+
+// stuck answers nothing about the names below a domain until the question is given up.
+type stuck struct {
+	dns.Resolver
+	below string
+}
+
+func (s stuck) Resolve(ctx context.Context, q dns.Question) (dns.Answer, error) {
+	if !message.IsWithin(q.Name, s.below) {
+		return s.Resolver.Resolve(ctx, q)
+	}
+	<-ctx.Done()
+	return dns.Answer{}, ctx.Err()
+}
+
 func TestBounceEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end  func(b *bounce, cancel context.CancelFunc)

@@ -194,6 +194,7 @@ func TestDecideAuthors(t *testing.T) {
 		r.Evidence.Authors[4].Blocked, r.entries[4] = true, &spoof.Entry{Block: true}
 		r.Verdict = compauth.Evaluate(&r.Evidence)
 	}
+	decision(t, "too many, by p=quarantine", Policy{DMARCQuarantine: Quarantine}, many, "quarantine DMARC policy for the From domains (reason 001)")
 	decision(t, "too many, one is blocked", Policy{SpoofBlock: Reject}, many, strings.ReplaceAll(refused, "example.org", "good.example"), block)
 	decision(t, "too many, a block is no milder", Policy{SpoofBlock: Quarantine, DMARCReject: Reject}, many, tooManyReply, block)
 	decision(t, "unreadable", all, unread, "accept")
