@@ -317,38 +317,6 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-// Nothing of a password is shown, wherever it stands in the URL.
-func TestWithoutPassword(t *testing.T) {
-	for database, want := range map[string]string{
-		"":                                           "",
-		"sqlite:history.db":                          "sqlite:history.db",
-		"sqlite:/srv/a@b/history.db":                 "sqlite:/srv/a@b/history.db",
-		"postgres://db.example/mail":                 "postgres://db.example/mail",
-		"postgres://u@db.example":                    "postgres://u@db.example",
-		"postgresql://u:geheim@h/d":                  "postgresql://u:(secret)@h/d",
-		"postgres://u:@h/d":                          "postgres://u:(secret)@h/d",
-		"postgres://u:geh@eim@h:1":                   "postgres://u:(secret)@h:1",
-		"postgres://u:geh:eim@h1,h2":                 "postgres://u:(secret)@h1,h2",
-		"postgres://u:12/geheim@h/d":                 "(secret)",
-		"postgres://u:12?geheim@h/d":                 "(secret)",
-		"postgres://u:12#geheim":                     "(secret)",
-		"postgres:///d?password=x":                   "postgres:///d?password=(secret)",
-		"postgres:///d?a=b&PassWord":                 "postgres:///d?a=b&PassWord=(secret)",
-		"postgres:///d?sslpassword=x":                "postgres:///d?sslpassword=(secret)",
-		"postgres:///d?p%61ssword=x&sslmode=require": "postgres:///d?p%61ssword=(secret)&sslmode=require",
-		"postgres:///d?p%6=geheim":                   "postgres:///d?p%6=(secret)",
-		"postgres://h?user=u;password=geheim":        "postgres://h?user=(secret)",
-	} {
-		if got := withoutPassword(database); got != want {
-			t.Errorf("%s: %s, want %s", database, got, want)
-		}
-		if again := withoutPassword(want); again != want {
-			t.Errorf("%s: %s the second time", want, again)
-		}
-	}
-}
-
-// TestManyMistakes bounds the report of a file that is no config at all.
 func TestManyMistakes(t *testing.T) {
 	for _, line := range []string{"x = 1\n", "x\n", "[dns]\n", "a = \"\"\"\n", "trusted_networks = ['" + strings.Repeat("','", 1000) + "']\n"} {
 		_, err := parseConfig([]byte(strings.Repeat(line, 1000)), "f", testHostname)
