@@ -57,7 +57,9 @@ func (v *Verifier) author(r *Report, i int) compauth.Author {
 	domain := r.Authors.List[i].Domain
 	a := compauth.Author{Domain: domain, DMARC: r.Authored[i], Accepted: v.accepts(domain), Vouched: r.Override.ODA}
 	if !r.unreadable() {
-		a.PTRWithin = slices.ContainsFunc(v.named(r.IPRev.Confirmed, r.IPRev.IP, domain), func(name string) bool { return message.IsWithin(name, domain) })
+		a.PTRWithin = slices.ContainsFunc(r.IPRev.Confirmed, func(name string) bool {
+			return message.IsWithin(name, domain) && len(v.named([]string{name}, r.IPRev.IP, domain)) > 0
+		})
 	}
 	return a
 }

@@ -222,21 +222,28 @@ func mailPairs(hosts, names []string) []mailPair {
 // lookEarly starts the search for hints while the body comes, when it is certain that only SPF
 // could still authenticate the author: there is one, no signature may be aligned, no sealer may vouch.
 func (c *Check) lookEarly(ctx context.Context) {
-	v, r := c.s.v, c.report // as it is now: what the methods find is not written to the copy
-	if !v.wantsHints() || len(r.Authors.List) != 1 || r.Authors.Err != nil || r.Lost || c.bounce != nil {
+	v, authors := c.s.v, c.report.Authors
+	if !v.wantsHints() || len(authors.List) != 1 || authors.Err != nil || c.report.Lost || c.bounce != nil {
 		return
 	}
 	if v.Sealers.Len() > 0 && c.header.Count(arc.Seal) > 0 {
 		return
 	}
-	for _, domain := range c.dkim.Domains() {
-		if dmarc.Registrable(domain) == dmarc.Registrable(r.Authors.List[0].Domain) {
-			return
-		}
+	domains, org := c.dkim.Domains(), dmarc.Registrable(authors.List[0].Domain)
+	if slices.ContainsFunc(domains, func(domain string) bool { return dmarc.Registrable(domain) == org }) {
+		return
+	}
+	c.early = c.startEarly(ctx, domains)
+}
+
+// startEarly starts the search as if the signatures of the domains passed.
+func (c *Check) startEarly(ctx context.Context, domains []string) *task[*hints] {
+	r := c.report // as it is now: what the methods find is not written to the copy
+	for _, domain := range domains {
 		r.DKIM = append(r.DKIM, dkim.Outcome{Result: dkim.Pass, Domain: domain}) // it may: the sender may be blocked for it
 	}
 	mailFrom, names := c.s.spf, c.s.iprev
-	c.early = start(ctx, func(ctx context.Context) *hints {
+	return start(ctx, func(ctx context.Context) *hints {
 		s := &search{c: c, ctx: ctx, r: &r, orgs: c.dmarc}
 		return s.early(mailFrom, names)
 	})
