@@ -247,8 +247,15 @@ func serveQuiet(t testing.TB, noisy bool) *milterclient.Conn {
 
 func TestStrict(t *testing.T) {
 	c := serveQuiet(t, true)
-	if res, err := c.Send(sample()); err == nil {
-		t.Errorf("stray replies went unseen: %+v", res)
+	seen := false
+	for range 100 { // one that comes after the reply is seen with the next message: each leaves more of them
+		if _, err := c.Send(sample()); err != nil {
+			seen = true
+			break
+		}
+	}
+	if !seen {
+		t.Error("stray replies went unseen")
 	}
 	address := serve(t, &recorder{}, allActions, milter.OptHeaderLeadingSpace)
 	if _, err := milterclient.Dial("tcp", address, milterclient.Options{Protocol: 0x7f}); err == nil {
