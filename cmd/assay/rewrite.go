@@ -60,7 +60,8 @@ func resolveLink(name string) (string, error) {
 		return "", err
 	}
 	name = filepath.Join(folder, filepath.Base(name))
-	if _, err := os.Lstat(name); err == nil {
+	// A file that is here now came since the first look: another's new one.
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return "", fmt.Errorf("%s: is a symbolic link to nothing; remove it", name)
 	}
 	return name, nil

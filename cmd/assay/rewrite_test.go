@@ -91,6 +91,35 @@ func TestConcurrentAdds(t *testing.T) {
 	wantNoOther(t, s.list, s.configFile)
 }
 
+// A file that another process makes between two looks at its name is no broken link.
+func TestResolveLinkWhileFileAppears(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "list")
+	done := make(chan struct{})
+	var other sync.WaitGroup
+	other.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := os.WriteFile(name, nil, 0o644); err != nil {
+				t.Error(err)
+				return
+			}
+			_ = os.Remove(name)
+		}
+	})
+	for range 20_000 {
+		if got, err := resolveLink(name); err != nil || got != name {
+			t.Errorf("resolveLink = %q, %v", got, err)
+			break
+		}
+	}
+	close(done)
+	other.Wait()
+}
+
 func rewriteTo(name, text string) error {
 	return rewriteFile(context.Background(), name, 100, func(string, bool) (string, error) { return text, nil })
 }
