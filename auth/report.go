@@ -21,6 +21,8 @@ type Envelope struct {
 	Helo        string     // as said; "" when HELO is missing
 	MailFrom    string     // without <> and ESMTP arguments; "" is the null sender
 	Rcpt        []string   // accepted or not: the milter isn't told
+	MoreRcpt    bool       // there were more than Limits.Recipients
+	Excess      string     // which limit the header is past, so that not all of it is known; "" for none
 	QueueID     string     // the MTA's {i}; "" when not known yet
 	AuthType    string     // {auth_type}: the SASL mechanism; "" without SMTP AUTH
 	AuthUser    string     // {auth_authen}: the SASL login

@@ -62,6 +62,7 @@ type Verifier struct {
 	OverrideReject bool           // history may override a published p=reject
 	Remember       bool           // what is seen goes into History
 
+	Limits  Limits
 	Timeout time.Duration // how long lookups may take from when their input is known
 	Stamp   Stamp
 	Policy  Policy

@@ -3,6 +3,7 @@ package milter
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-milter"
 
@@ -30,8 +31,10 @@ func (s *session) answer() answer {
 	case s.msg.tooLarge():
 		return s.refuse()
 	}
+	began := time.Now()
 	report := s.finish()
 	answer := s.answerTo(report)
+	s.server.Observer.Checked(report, time.Since(began))
 	s.logReport(report)
 	return answer
 }

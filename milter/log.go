@@ -122,11 +122,13 @@ func (s *session) logUnchecked(d auth.Disposition) {
 		slog.Duration("duration", time.Since(s.msg.began).Round(time.Microsecond)),
 	)
 	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+	s.server.Observer.Unchecked(d)
 }
 
 // logAborted notes a message that the client did not finish.
 func (s *session) logAborted() {
 	s.server.Log.LogAttrs(context.Background(), slog.LevelDebug, "message aborted", envelopeAttrs(s.env)...)
+	s.server.Observer.Aborted()
 }
 
 // authors lists the author domains.

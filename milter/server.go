@@ -55,6 +55,9 @@ type Server struct {
 	// smtpd_timeout, Sendmail: Timeout.command), as the MTA is silent with it.
 	IdleTimeout time.Duration
 
+	// Observer is told what happens; nil: nobody is.
+	Observer Observer
+
 	// Log gets a line at Info for each message; nil means slog.Default().
 	Log *slog.Logger
 
@@ -62,6 +65,7 @@ type Server struct {
 	verifier atomic.Pointer[verifier]
 	onError  atomic.Int64
 	panics   atomic.Int64
+	accepted atomic.Int64
 	full     atomic.Bool // the limit is reached, and it was logged
 	lacking  sync.Map    // what an MTA did not offer, and it was logged
 	buffers  sync.Pool
@@ -84,6 +88,9 @@ func (s *Server) prepare() {
 		}
 		if s.IdleTimeout <= 0 {
 			s.IdleTimeout = DefaultIdleTimeout
+		}
+		if s.Observer == nil {
+			s.Observer = noObserver{}
 		}
 		if s.Log == nil {
 			s.Log = slog.Default()
@@ -114,6 +121,9 @@ func (s *Server) SetOnError(a auth.Action) {
 
 // Panics is how many panics were turned into OnError since the start.
 func (s *Server) Panics() int64 { return s.panics.Load() }
+
+// Accepted is how many connections were served since the start, those of now too.
+func (s *Server) Accepted() int64 { return s.accepted.Load() }
 
 // Sessions is how many connections are being served.
 func (s *Server) Sessions() int {
@@ -212,6 +222,7 @@ func (s *Server) start(raw net.Conn) bool {
 		return false
 	}
 	s.conns[c] = cancel
+	s.accepted.Add(1)
 	s.running.Go(func() {
 		defer s.end(c)
 		s.serve(ctx, c)

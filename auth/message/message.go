@@ -28,8 +28,9 @@ import "strings"
 // final CRLF. Signatures cover exactly these bytes; nothing may re-serialise
 // them.
 type Field struct {
-	Name string // as received, letter case kept; Raw begins with it
-	Raw  string // the whole field: name, colon, value with its folds
+	Name   string // as received, letter case kept; Raw begins with it
+	Raw    string // the whole field: name, colon, value with its folds
+	Unread bool   // it is past a limit: Raw is no more than the name and the colon
 }
 
 // NewField joins a name and a raw value, which keeps its leading space.

@@ -148,7 +148,7 @@ func checkAgain(t *testing.T, h Header, body string) {
 	r := bufio.NewReader(strings.NewReader(text))
 	again, err := ReadHeader(r, 1<<22)
 	if err != nil || !slices.Equal(again, h) {
-		t.Errorf("%q, then %q, %v", h, again, err)
+		t.Errorf("%+v, then %+v, %v", h, again, err)
 	}
 	if rest, _ := io.ReadAll(r); string(rest) != body {
 		t.Errorf("body %q, then %q", body, rest)

@@ -7,15 +7,12 @@ import (
 	"assay/auth"
 	"assay/auth/dkim"
 	"assay/auth/dns"
+	"assay/auth/message"
 	"assay/auth/spf"
 )
 
 // spfRecords is how many parsed SPF records are kept.
 const spfRecords = 10_000
-
-// dnsInFlight is how many DNS questions may be under way at once, each with a socket. A session
-// has a share of a hundred or so; ordinary messages ask for a dozen at a time.
-const dnsInFlight = 8192
 
 // arcRSABits bounds RSA keys of ARC sets, of which a message may have a hundred signatures:
 // verifiers need not know longer ones (RFC 8301 section 3.2).
@@ -29,7 +26,7 @@ func newResolver(c *Config) (dns.Resolver, error) {
 		}
 	}
 	return &dns.Cache{
-		Resolver:    &dns.Client{Servers: c.DNS.Servers, Timeout: c.DNS.Timeout, MaxInFlight: dnsInFlight},
+		Resolver:    &dns.Client{Servers: c.DNS.Servers, Timeout: c.DNS.Timeout, MaxInFlight: c.DNS.MaxInFlight},
 		Entries:     c.DNS.CacheEntries,
 		MaxTTL:      c.DNS.MaxTTL,
 		MinTTL:      c.DNS.MinTTL,
@@ -78,6 +75,12 @@ func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
 		SharedMX:       c.SharedMX,
 		OverrideReject: c.History.OverrideReject,
 
+		Limits: auth.Limits{
+			Header:       message.Limits{Size: c.Limits.HeaderSize, Fields: c.Limits.HeaderFields, FieldSize: c.Limits.FieldSize},
+			Recipients:   c.Limits.Recipients,
+			MIMEDepth:    c.Limits.MIMEDepth,
+			DNSQuestions: c.Limits.DNSQuestions,
+		},
 		Timeout: c.Milter.MessageTimeout,
 		Stamp: auth.Stamp{
 			AuthServID:     c.AuthServID,

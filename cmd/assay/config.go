@@ -38,6 +38,7 @@ type Config struct {
 	SpoofedSendersFile string   // absolute; "" for none
 	SharedMX           []string // lower case, A-labels
 	LogFormat          string   // "logfmt" or "json"
+	User               string   // USER or USER:GROUP, that need not exist; "" for none
 	StateDir           string   // absolute; "" for the default, which depends on the environment
 
 	Milter  MilterConfig
@@ -46,6 +47,8 @@ type Config struct {
 	ARC     ARCConfig
 	Policy  PolicyConfig
 	History HistoryConfig
+	Metrics MetricsConfig
+	Limits  LimitsConfig
 
 	file  string         // "" when the defaults are used
 	lines map[string]int // where the file sets a key; no line: it doesn't
@@ -64,6 +67,7 @@ type MilterConfig struct {
 type DNSConfig struct {
 	Servers      []netip.AddrPort // none: those of /etc/resolv.conf
 	Timeout      time.Duration    // above 0, at most Milter.MessageTimeout
+	MaxInFlight  int              // at least 1
 	CacheEntries int              // at least 1
 	MaxTTL       time.Duration    // above 0
 	MinTTL       time.Duration    // at most MaxTTL
@@ -107,6 +111,19 @@ type HistoryConfig struct {
 	MaxDomains     int    // at least 1
 	RetentionDays  int    // at least 30
 	OverrideReject bool
+}
+
+// MetricsConfig is the section [metrics].
+type MetricsConfig struct {
+	Listen []milter.Address // never fd; none: nothing is served
+}
+
+// LimitsConfig is the section [limits]: what of a message is looked at. Sizes are bytes.
+type LimitsConfig struct {
+	HeaderSize, HeaderFields, FieldSize, Recipients int
+	Tags, SignedNames, ARCSets                      int
+	MIMEDepth                                       int
+	DNSQuestions                                    int
 }
 
 // A ConfigError is one mistake in a config.

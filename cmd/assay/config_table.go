@@ -18,7 +18,8 @@ const week = 7 * 24 * time.Hour
 // options is the table of every key, in the order of the documentation. A
 // section's keys stand together, the keys without a section first.
 func options() []option {
-	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), arcOptions(), policyOptions(), historyOptions())
+	return slices.Concat(topOptions(), milterOptions(), dnsOptions(), dkimOptions(), arcOptions(), policyOptions(), historyOptions(),
+		metricsOptions(), limitOptions())
 }
 
 func topOptions() []option {
@@ -71,6 +72,9 @@ func topOptions() []option {
 		{name: "state_dir", byDefault: "", values: "absolute path",
 			doc:  "The folder for what is kept; without it $STATE_DIRECTORY, which systemd sets, or /var/lib/assay for root and whoever may write there, or the user's state folder. Commands of a user without a history look into /var/lib/assay.",
 			kind: single("/var/lib/assay", parseFolder, asIs, func(c *Config) *string { return &c.StateDir })},
+		{name: "user", byDefault: "", values: "user, or user:group",
+			doc:  "Whom serve runs as when it is started as root, after it has opened its sockets and read its keys.",
+			kind: single("assay", parseUser, asIs, func(c *Config) *string { return &c.User })},
 		{name: "log_format", byDefault: "logfmt", values: logFormats.list(),
 			doc:  "The form of the log on standard error.",
 			kind: choice(logFormats, func(c *Config) *string { return &c.LogFormat })},
@@ -105,6 +109,9 @@ func dnsOptions() []option {
 		{name: "dns.timeout", byDefault: "5s", values: "duration up to milter.message_timeout",
 			doc:  "How long one question may take, with all its retries.",
 			kind: duration(1, time.Hour, func(c *Config) *time.Duration { return &c.DNS.Timeout })},
+		{name: "dns.max_in_flight", byDefault: int64(8192), values: "1 to 60000",
+			doc:  "How many questions may be under way at once, each with a socket; further ones wait.",
+			kind: integer(1, 60000, func(c *Config) *int { return &c.DNS.MaxInFlight })},
 		{name: "dns.cache_entries", byDefault: int64(100000), values: "1 to 10000000",
 			doc:  "How many answers are remembered at most.",
 			kind: integer(1, 10000000, func(c *Config) *int { return &c.DNS.CacheEntries })},
@@ -180,28 +187,5 @@ func policyOptions() []option {
 		{name: "policy.reject_text", byDefault: "", values: "text of at most 200 ASCII characters",
 			doc:  "What the reply to a rejected message says after whose mail is rejected and why, such as a web address for help.",
 			kind: single("rejected by policy", parseReplyText, asIs, func(c *Config) *string { return &c.Policy.RejectText })},
-	}
-}
-
-func historyOptions() []option {
-	return []option{
-		{name: "history.database", byDefault: "sqlite:history.db", values: "sqlite:FILE, postgres://…, or empty for none", secret: true, redact: withoutPassword,
-			doc:  "Where the history is kept: a file, relative to state_dir, or a PostgreSQL database that several nodes share.",
-			kind: single("sqlite:history.db", parseDatabase, asIs, func(c *Config) *string { return &c.History.Database })},
-		{name: "history.min_messages", byDefault: int64(5), values: "1 to 1000",
-			doc:  "How many authenticated messages in 30 days make a From domain and a sending infrastructure known to each other.",
-			kind: integer(1, 1000, func(c *Config) *int { return &c.History.MinMessages })},
-		{name: "history.min_days", byDefault: int64(3), values: "1 to 30",
-			doc:  "On how many different days they have to come.",
-			kind: integer(1, 30, func(c *Config) *int { return &c.History.MinDays })},
-		{name: "history.max_domains", byDefault: int64(10), values: "1 to 10000",
-			doc:  "An infrastructure that sends for more From organizations is shared and counts for none.",
-			kind: integer(1, 10000, func(c *Config) *int { return &c.History.MaxDomains })},
-		{name: "history.override_reject", byDefault: false, values: "true, false",
-			doc:  "History, also that of whom a user wrote to (bounces, 501), may override a published p=reject, not only p=quarantine.",
-			kind: boolean(func(c *Config) *bool { return &c.History.OverrideReject })},
-		{name: "history.retention_days", byDefault: int64(90), values: "30 to 3650",
-			doc:  "For how many days anything is kept.",
-			kind: integer(30, 3650, func(c *Config) *int { return &c.History.RetentionDays })},
 	}
 }

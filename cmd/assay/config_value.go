@@ -21,6 +21,7 @@ import (
 	"assay/auth/dns"
 	"assay/auth/message"
 	"assay/compauth/history"
+	"assay/milter"
 )
 
 // Short names for what the options table holds.
@@ -230,6 +231,30 @@ func parseDomain(text string) (string, error) {
 		return "", fmt.Errorf("%s has domains of many owners below it; write a domain of one, such as \"example.org\"", display(text))
 	}
 	return name, nil
+}
+
+// parseUser takes USER or USER:GROUP, whether they exist or not, or "".
+func parseUser(text string) (string, error) {
+	user, group, grouped := strings.Cut(text, ":")
+	if text != "" && (!isAccount(user) || grouped && !isAccount(group)) {
+		return "", fmt.Errorf("%s is no user; write one such as \"assay\" or \"assay:assay\"", display(text))
+	}
+	return text, nil
+}
+
+// isAccount tells whether text may name a user or a group, or be the number of one.
+func isAccount(text string) bool {
+	return text != "" && len(text) <= 255 && text[0] != '-' &&
+		strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == ""
+}
+
+// parseMetricsAddress takes what milter.ParseAddress takes, but for fd: those sockets are the MTA's.
+func parseMetricsAddress(text string) (milter.Address, error) {
+	a, err := milter.ParseAddress(text)
+	if err == nil && a.Network == "fd" {
+		return milter.Address{}, fmt.Errorf("%s is for the MTA; write an address such as \"inet:127.0.0.1:9893\"", display(text))
+	}
+	return a, err
 }
 
 // parseFolder takes the path of a folder, or "" for the default.

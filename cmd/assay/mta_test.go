@@ -124,7 +124,7 @@ func (m mtaTest) stamp(delivered *mta.Message) string {
 	m.Helper()
 	fields := delivered.Stamped()
 	if len(fields) != 1 || fields[0].Name != "Authentication-Results" {
-		m.Fatalf("stamped %q", fields)
+		m.Fatalf("stamped %+v", fields)
 	}
 	return strings.ReplaceAll(fields[0].Value(), "\r\n", "")
 }

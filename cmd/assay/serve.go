@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"io"
-	"log"
 	"log/slog"
 	"net"
 	"os"
@@ -55,13 +53,14 @@ can't be written the daemon says so and serves on.`,
 
 // A daemon is a running assay serve.
 type daemon struct {
-	p      *program
-	file   string  // of the config; "" without -c
-	config *Config // in force
-	begun  *Config // in force at the start
-	log    *slog.Logger
-	server *milter.Server
-	dns    dns.Resolver
+	p       *program
+	file    string  // of the config; "" without -c
+	config  *Config // in force
+	begun   *Config // in force at the start
+	log     *slog.Logger
+	server  *milter.Server
+	metrics metricsListener
+	dns     dns.Resolver
 
 	verifier     *auth.Verifier   // in force
 	sealers      *arc.SealersFile // as it was last read without a mistake
@@ -94,34 +93,16 @@ func (p *program) serve(ctx context.Context, file string) int {
 	if err != nil {
 		return p.fail(exitUnavailable, "%v", err)
 	}
+	if err := d.metrics.listen(config); err != nil {
+		closeAll(listeners)
+		return p.fail(exitUnavailable, "%v", err)
+	}
 	if err := d.build(); err != nil {
 		closeAll(listeners)
+		d.metrics.close()
 		return p.fail(exitData, "%v", err)
 	}
 	return d.run(ctx, listeners, signals)
-}
-
-// newLogger writes lines in one of the two formats. The go-milter library writes to
-// the standard logger: its lines become ours.
-func newLogger(w io.Writer, format string) *slog.Logger {
-	var handler slog.Handler = slog.NewTextHandler(w, nil)
-	if format == "json" {
-		handler = slog.NewJSONHandler(plainWriter{w}, nil)
-	}
-	log.SetFlags(0)
-	log.SetOutput(slog.NewLogLogger(handler, slog.LevelWarn).Writer())
-	return slog.New(handler)
-}
-
-// A plainWriter escapes what JSON may hold and a terminal acts upon.
-type plainWriter struct{ io.Writer }
-
-// Write writes one line.
-func (w plainWriter) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.Writer, plainJSON(string(p))); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // listen opens all listeners, or none.
@@ -153,6 +134,9 @@ func (d *daemon) build() error {
 	if d.sealer, err = newSealer(d.config); err != nil {
 		return err
 	}
+	if err := dropPrivileges(d.config.User, d.log); err != nil {
+		return err
+	}
 	d.history, d.ending = d.openHistory(d.config), make(chan struct{})
 	d.urgent, d.hurry = context.WithCancel(context.Background())
 	d.verifier = d.newVerifier()
@@ -161,8 +145,10 @@ func (d *daemon) build() error {
 		OnError:     d.config.Policy.OnError,
 		MaxSessions: d.config.Milter.MaxSessions,
 		IdleTimeout: d.config.Milter.IdleTimeout,
+		Observer:    d.metrics.observer(),
 		Log:         d.log,
 	}
+	d.metrics.watch(d)
 	return nil
 }
 
@@ -189,6 +175,8 @@ func (d *daemon) run(ctx context.Context, listeners []net.Listener, signals <-ch
 	}
 	defer d.closeHistories()
 	d.warn(ctx)
+	defer d.metrics.close()
+	go d.metrics.serve(d.log)
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(listeners...) }()
 	looks := time.NewTicker(watchInterval)
