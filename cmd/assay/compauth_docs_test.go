@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	verdictDocs  = "../../docs/verdict.md"
 	manPageFile  = "../../packaging/man/assay-compauth.7"
 	rulesBegin   = "<!-- rules -->\n"
 	rulesEnd     = "<!-- /rules -->"
@@ -18,14 +19,14 @@ const (
 	reasonsEnd   = "<!-- /reasons -->"
 )
 
-// TestReadmeVerdict compares the tables of rules and reason codes in the README with those in code.
+// TestReadmeVerdict compares the tables of rules and reason codes in the documentation with those in code.
 func TestReadmeVerdict(t *testing.T) {
-	data, err := os.ReadFile(readmeFile)
+	data, err := os.ReadFile(verdictDocs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := replaceBetween(t, string(data), rulesBegin, rulesEnd, markdownRules())
-	golden(t, readmeFile, replaceBetween(t, text, reasonsBegin, reasonsEnd, markdownReasons()))
+	golden(t, verdictDocs, replaceBetween(t, text, reasonsBegin, reasonsEnd, markdownReasons()))
 }
 
 // replaceBetween puts a new text between two marks.

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	readmeFile = "../../README.md"
+	configDocs = "../../docs/configuration.md"
 	sampleFile = "../../packaging/assay.toml"
 	tableBegin = "<!-- config -->\n"
 	tableEnd   = "<!-- /config -->\n"
@@ -52,18 +52,18 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestReadme compares the table of keys in the README with the one in code.
+// TestReadme compares the table of keys in the documentation with the one in code.
 func TestReadme(t *testing.T) {
-	data, err := os.ReadFile(readmeFile)
+	data, err := os.ReadFile(configDocs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, begins := strings.Cut(string(data), tableBegin)
 	_, after, ends := strings.Cut(rest, tableEnd)
 	if !begins || !ends {
-		t.Fatalf("%s has no table between %s and %s", readmeFile, tableBegin, tableEnd)
+		t.Fatalf("%s has no table between %s and %s", configDocs, tableBegin, tableEnd)
 	}
-	golden(t, readmeFile, before+tableBegin+markdown(options())+tableEnd+after)
+	golden(t, configDocs, before+tableBegin+markdown(options())+tableEnd+after)
 }
 
 // markdown writes the table of keys.
