@@ -46,7 +46,7 @@ func canonOf(name string) dkim.Canonicalization {
 // signatureOf is b= of a field that ends in it.
 func signatureOf(t *testing.T, hash *dkim.HeaderHash, f message.Field) string {
 	t.Helper()
-	tags, err := dkim.FieldTags(f)
+	tags, err := dkim.FieldTags(f, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func FuzzCollect(f *testing.F) {
 	addChains(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		h := fuzzHeader(text)
-		c := collect(h)
+		c := collect(h, 0)
 		if c.newest < 0 || c.newest > MaxSets || c.sets[0] != nil || c.fields > maxFields+1 {
 			t.Fatalf("N=%d, %d fields", c.newest, c.fields)
 		}

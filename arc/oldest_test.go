@@ -30,7 +30,7 @@ func validateRaw(v *Validator, raw string) Outcome {
 func sealAnyway(t *testing.T, m *MessageSealer, raw string) string {
 	t.Helper()
 	return sealOutcome(t, m, raw, usualResults(m.Domain), func(h message.Header, _ string) Outcome {
-		c := collect(h)
+		c := collect(h, 0)
 		o := Outcome{Result: Pass, Instance: c.newest}
 		for _, l := range c.sets[1 : c.newest+1] {
 			o.Sets = append(o.Sets, l.Set)
@@ -120,7 +120,7 @@ func unsealed(raw string) string {
 func resealed(t *testing.T, m *MessageSealer, raw string) string {
 	t.Helper()
 	h, body := split(raw)
-	c := collect(h)
+	c := collect(h, 0)
 	o := Outcome{Result: None, Instance: c.newest - 1}
 	for _, l := range c.sets[1:c.newest] {
 		o.Result = Pass

@@ -184,7 +184,7 @@ func (m *MessageSealer) sealSignature(o Outcome, set NewSet, common map[string]s
 func (m *MessageSealer) sign(name string, tags map[string]string, l layout, order []string, hash *dkim.HeaderHash) (string, error) {
 	w := l.write(name, order, tags)
 	field := newField(name, w.text())
-	list, err := dkim.FieldTags(field)
+	list, err := dkim.FieldTags(field, 0)
 	if err != nil {
 		return "", fmt.Errorf("arc: %w", err)
 	}

@@ -132,7 +132,7 @@ func TestSealFailed(t *testing.T) {
 // checkAlone verifies a seal over its own set.
 func checkAlone(t *testing.T, as, ams, aar message.Field) {
 	t.Helper()
-	tags, err := dkim.FieldTags(as)
+	tags, err := dkim.FieldTags(as, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package arc
 
 import (
+	"errors"
 	"fmt"
 
 	"assay/auth/authres"
@@ -15,6 +16,7 @@ const maxFields = 3 * MaxSets
 type chain struct {
 	sets    [MaxSets + 1]*link // by instance; [0] is not used
 	fields  int
+	maxTags int      // of one signature, as by dkim.FieldTags
 	newest  int      // the highest instance
 	problem *failure // the first of the structure that a single field has
 }
@@ -44,8 +46,8 @@ func (f *failure) of(what string, instance int) *failure {
 }
 
 // collect reads the ARC fields of a header (RFC 8617 section 5.2, step 1).
-func collect(h message.Header) *chain {
-	var c chain
+func collect(h message.Header, maxTags int) *chain {
+	c := chain{maxTags: maxTags}
 	for i, f := range h {
 		read := c.reader(f)
 		if read == nil {
@@ -106,7 +108,7 @@ func (c *chain) addResults(_ int, f message.Field) *failure {
 }
 
 func (c *chain) addMessageSignature(i int, f message.Field) *failure {
-	s, instance, v := newSignature(i, f, MessageSignature)
+	s, instance, v := newSignature(i, f, MessageSignature, c.maxTags)
 	if v != nil {
 		return v
 	}
@@ -119,7 +121,7 @@ func (c *chain) addMessageSignature(i int, f message.Field) *failure {
 }
 
 func (c *chain) addSeal(i int, f message.Field) *failure {
-	s, instance, v := newSignature(i, f, Seal)
+	s, instance, v := newSignature(i, f, Seal, c.maxTags)
 	if v != nil {
 		return v
 	}
@@ -137,9 +139,12 @@ func duplicate(name string, instance int) *failure {
 }
 
 // newSignature reads the tag-list and the instance of a field.
-func newSignature(index int, f message.Field, name string) (*signature, int, *failure) {
-	tags, err := dkim.FieldTags(f)
-	if err != nil {
+func newSignature(index int, f message.Field, name string, maxTags int) (*signature, int, *failure) {
+	tags, err := dkim.FieldTags(f, maxTags)
+	switch {
+	case errors.Is(err, dkim.ErrTooManyTags):
+		return nil, 0, &failure{reason: "too many tags in " + name, err: err}
+	case err != nil:
 		return nil, 0, &failure{reason: "malformed " + name, err: err}
 	}
 	position, _ := tags.Get("i")

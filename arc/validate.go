@@ -21,8 +21,12 @@ type Validator struct {
 	// anything else that is not from 1 to 49, means 50 (section 4.2.1).
 	MaxSets int
 
-	// Keys are the sizes of RSA keys that are accepted.
+	// Keys are the keys that are accepted.
 	Keys dkim.KeyLimits
+
+	// MaxTags bounds the tags of one signature or seal: a chain with more of them fails. Zero or less
+	// means dkim.DefaultMaxTags.
+	MaxTags int
 
 	// MaxNames bounds the names in one h= tag. Zero or less means dkim.DefaultMaxNames.
 	MaxNames int
@@ -59,7 +63,7 @@ type Validation struct {
 // full between Begin and Finish. A context that is done ends the lookups, which makes
 // the chain fail.
 func (v *Validator) Begin(ctx context.Context, h message.Header, body *dkim.BodyHashes) *Validation {
-	n := &Validation{chain: collect(h), header: h, body: body, maxBytes: v.maxHeaderBytes()}
+	n := &Validation{chain: collect(h, v.MaxTags), header: h, body: body, maxBytes: v.maxHeaderBytes()}
 	if n.chain.fields == 0 {
 		return n
 	}

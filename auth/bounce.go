@@ -23,6 +23,10 @@ const (
 // RFC 6533), as the body comes, and verifies the signatures of our own domains in the latter. A
 // nil *bounce is a message that is no bounce. Its methods are called one at a time.
 //
+// The report is the message itself, or the first one in its parts: gateways wrap a report into a
+// multipart of their own, with a disclaimer say (RFC 6522 section 1). Only multiparts are looked into, as deep
+// as Limits.MIMEDepth.
+//
 // A bounce is valid when its first delivery status names a recipient and stands in front of what
 // is returned, as all MTAs write it. Any other proves nothing.
 //
@@ -43,7 +47,9 @@ type bounce struct {
 	accepted []string
 	verifier dkim.Verifier
 
-	parts    splitter
+	levels   []*splitter // the multiparts that are open, each a part of the one before
+	maxDepth int         // of levels
+	inReport bool        // the last of them is the report
 	phase    phase
 	status   statusPart         // in inStatus
 	about    map[string]bool    // the organizations of the recipients, once a valid status has been read
@@ -66,30 +72,31 @@ const (
 	decided // nothing in the rest of the body matters
 )
 
-// beginBounce is nil unless the message has a null MAIL FROM and is a delivery status report
-// from a mail system.
+// beginBounce is nil unless the message has a null MAIL FROM, is from a mail system, and is a delivery
+// status report or may hold one in its parts, at most so deep. It is also nil when not all
+// recipients are known.
 // Accepted are our own domains, lower case and A-labels: names below them as well.
 //
 // Lookups begin when the returned header is known and take at most as long as ctx has left
 // now: a slow body takes nothing from them. Cancel ends them, and so does ctx unless that
 // is by its deadline.
-func beginBounce(ctx context.Context, env Envelope, h message.Header, accepted []string, v dkim.Verifier) *bounce {
-	boundary := reportBoundary(h)
-	if env.MailFrom != "" || boundary == "" || !fromMailSystem(h) {
+func beginBounce(ctx context.Context, env Envelope, h message.Header, accepted []string, v dkim.Verifier, maxDepth int) *bounce {
+	m, ok := readMultipart(h)
+	if env.MailFrom != "" || env.MoreRcpt || !ok || !m.report && maxDepth < 2 || !fromMailSystem(h) {
 		return nil
 	}
-	b := &bounce{ctx: ctx, rcpt: env.Rcpt, accepted: accepted, verifier: v}
+	b := &bounce{ctx: ctx, rcpt: env.Rcpt, accepted: accepted, verifier: v, maxDepth: maxDepth}
 	if deadline, ok := ctx.Deadline(); ok {
 		b.patience = time.Until(deadline)
 	}
-	b.parts = splitter{delimiter: "--" + boundary, content: b.content, next: b.nextPart, last: b.lastPart}
+	b.open(m)
 	return b
 }
 
 // write takes the next piece of the body. It never fails and does not keep p.
 func (b *bounce) write(p []byte) {
 	if b.wantsBody() {
-		b.parts.write(p)
+		b.levels[0].write(p)
 	}
 }
 
@@ -112,8 +119,8 @@ func (b *bounce) ours() bool {
 // end is the end of the body. Idempotent.
 func (b *bounce) end() {
 	if b != nil && b.phase != decided {
-		b.parts.end()
-		b.lastPart()
+		b.endPartOf(-1)
+		b.phase = decided
 	}
 }
 
@@ -133,19 +140,6 @@ func (b *bounce) cancel() {
 		b.check.Cancel()
 		b.release()
 	}
-}
-
-// nextPart is called at each delimiter but the last.
-func (b *bounce) nextPart() {
-	if b.endPart(); b.phase != decided {
-		b.phase, b.head = inPartHeader, headerText{limit: maxPartHeader}
-	}
-}
-
-// lastPart is called at the last delimiter, and at the end of a body without it.
-func (b *bounce) lastPart() {
-	b.endPart()
-	b.phase = decided
 }
 
 // endPart decides when the part that ends was the returned one, or no more can be shown.
@@ -175,8 +169,13 @@ func (b *bounce) content(p []byte) {
 	for ended := false; len(p) > 0; {
 		switch b.phase {
 		case inPartHeader:
+			level := len(b.levels)
 			if p, ended = b.head.write(p); ended {
 				b.endPartHeader()
+			}
+			if len(b.levels) > level {
+				b.levels[level].write(p)
+				return
 			}
 		case inReturnedHeader:
 			if p, ended = b.head.write(p); b.head.tooLong || ended && b.returned.encoding == identity {
@@ -198,6 +197,10 @@ func (b *bounce) endPartHeader() {
 	b.phase = skipping
 	h, err := message.ReadHeader(bufio.NewReader(b.head.reader()), maxPartHeader)
 	if err != nil { // none, or too long
+		return
+	}
+	if !b.inReport {
+		b.nest(h)
 		return
 	}
 	if status, ok := readStatusPart(h); ok {
@@ -248,6 +251,7 @@ func (b *bounce) verify(h message.Header) {
 		now = v.Now
 	}
 	o := readOriginal(h, b.rcpt, b.accepted, now())
+	o.maxTags = v.MaxTags
 	v.Engine, v.MaxSignatures, v.Grace, v.Only = dkim.EngineAssay, maxReturnedSignatures, maxReturnAge, o.counts
 	ctx, release := b.lookups()
 	check := v.Begin(ctx, h)

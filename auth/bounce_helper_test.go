@@ -52,7 +52,7 @@ func signTags(t *testing.T, tags string) string {
 	bodyHash := bodies.Sum(dkim.Relaxed)
 	field := message.NewField("DKIM-Signature", " v=1; a=ed25519-sha256; c=relaxed/relaxed; d=ours.example; s=sel; "+
 		tags+"; bh="+base64.StdEncoding.EncodeToString(bodyHash[:])+"; b=")
-	parsed, err := dkim.FieldTags(field)
+	parsed, err := dkim.FieldTags(field, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,18 +18,21 @@ const (
 	maxBoundary    = 70       // bytes (RFC 2046 section 5.1.1)
 )
 
-// reportBoundary is the boundary of a delivery status report (RFC 3464 section 2); "" for
-// any other message.
-func reportBoundary(h message.Header) string {
+// A multipart is what the header of a message or part says of its parts (RFC 2046 section 5.1).
+type multipart struct {
+	boundary string
+	report   bool // it is a delivery status report (RFC 3464 section 2)
+}
+
+// readMultipart is not ok for a header of something else, a report of another type among it, and for
+// one without a usable boundary.
+func readMultipart(h message.Header) (m multipart, ok bool) {
 	mediaType, params := contentType(h)
-	if mediaType != "multipart/report" || !strings.EqualFold(params["report-type"], "delivery-status") {
-		return ""
-	}
-	boundary := params["boundary"]
-	if len(boundary) > maxBoundary || strings.HasSuffix(boundary, " ") || strings.ContainsFunc(boundary, notPrintable) {
-		return ""
-	}
-	return boundary
+	m.boundary = params["boundary"]
+	m.report = mediaType == "multipart/report" && strings.EqualFold(params["report-type"], "delivery-status")
+	ok = (m.report || strings.HasPrefix(mediaType, "multipart/") && mediaType != "multipart/report") && m.boundary != "" && len(m.boundary) <= maxBoundary &&
+		!strings.HasSuffix(m.boundary, " ") && !strings.ContainsFunc(m.boundary, notPrintable)
+	return m, ok
 }
 
 func notPrintable(r rune) bool { return r < ' ' || r > '~' }

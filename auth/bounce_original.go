@@ -38,6 +38,7 @@ const (
 type original struct {
 	now      time.Time
 	accepted []string
+	maxTags  int       // of a signature, as by dkim.FieldTags
 	byAuthor bool      // the recipients are the author
 	bySender bool      // the recipients are the author or the Sender
 	date     time.Time // the zero Time if there is no one Date field
@@ -63,7 +64,7 @@ func readOriginal(h message.Header, rcpt, accepted []string, now time.Time) *ori
 
 // counts tells whether a signature that verifies shows what it has to.
 func (o *original) counts(f message.Field) bool {
-	tags, err := dkim.FieldTags(f)
+	tags, err := dkim.FieldTags(f, o.maxTags)
 	if err != nil {
 		return false
 	}

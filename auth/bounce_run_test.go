@@ -212,6 +212,8 @@ func FuzzBounce(f *testing.F) {
 	original := signOriginal(f, "ours.example", annsMessage, "relaxed/relaxed")
 	for i, s := range bounceSamples {
 		f.Add(s.contentType, []byte(s.write(original)), uint64(i))
+		wrapped := nested(f, s, 2+i%5)
+		f.Add(wrapped.contentType, []byte(wrapped.body), uint64(i))
 	}
 	f.Add(" multipart/report; report-type=delivery-status; boundary=x", []byte("--x\nContent-Type:message/delivery-status\n\nFinal-Recipient:rfc822;a@remote.example\n--x\nContent-Type:message/rfc822\n\nA:\nno field\n--x--"), uint64(9))
 	f.Add(" multipart/report (x); report-type=\"delivery-status\"; boundary*=''x", []byte("--x\r\nContent-Type:message/global-delivery-status\r\nContent-Transfer-Encoding:quoted-printable\r\n\r\nFinal-Recipient:utf-8;a=40remote.example\r\n--x\r\nContent-Type:text/rfc822-headers\r\nContent-Transfer-Encoding:base64\r\n\r\nQTo=\r\n--x--"), uint64(10))
@@ -220,7 +222,7 @@ func FuzzBounce(f *testing.F) {
 		h := message.Header{message.NewField("From", " postmaster@remote.example"), message.NewField("Content-Type", contentType)}
 		r := mathrand.New(mathrand.NewPCG(seed, 0))
 		run := func(longest int) (ours, about, checked bool) {
-			b := beginBounce(t.Context(), env, h, []string{"ours.example"}, dkim.Verifier{Resolver: resolver})
+			b := beginBounce(t.Context(), env, h, []string{"ours.example"}, dkim.Verifier{Resolver: resolver}, 5)
 			if b == nil {
 				return false, false, false
 			}

@@ -65,6 +65,7 @@ type bounceCase struct {
 	body        string
 	verifier    dkim.Verifier
 	accepted    []string
+	depth       int // how deep the report may be; 0: as by default
 }
 
 // toAnn is a bounce of a sample that goes to ann@ours.example.
@@ -77,7 +78,7 @@ func toAnn(t testing.TB, s bounceSample, original string) bounceCase {
 
 func (r bounceCase) begin(ctx context.Context) *bounce {
 	h := message.Header{message.NewField("From", " MAILER-DAEMON@remote.example"), message.NewField("Content-Type", r.contentType)}
-	return beginBounce(ctx, r.env, h, r.accepted, r.verifier)
+	return beginBounce(ctx, r.env, h, r.accepted, r.verifier, Limits{MIMEDepth: r.depth}.mimeDepth())
 }
 
 // ours gives the body in pieces of a size, whose memory is used again.
@@ -168,7 +169,7 @@ func TestBounceIsNone(t *testing.T) {
 			for _, value := range tt.types {
 				h = append(h, message.NewField("Content-Type", value))
 			}
-			b := beginBounce(t.Context(), Envelope{MailFrom: tt.mailFrom, Rcpt: []string{"ann@ours.example"}}, h, []string{"ours.example"}, dkim.Verifier{})
+			b := beginBounce(t.Context(), Envelope{MailFrom: tt.mailFrom, Rcpt: []string{"ann@ours.example"}}, h, []string{"ours.example"}, dkim.Verifier{}, 1)
 			if (b != nil) != tt.want || b.wantsBody() != tt.want {
 				t.Errorf("a bounce: %t, which wants the body: %t", b != nil, b.wantsBody())
 			}

@@ -18,7 +18,7 @@ func (c *Check) judge(deadline time.Time) {
 		SMTPAuth:       r.Exempt == SMTPAuth,
 		TrustedNetwork: r.Exempt == TrustedNetwork,
 		LostClient:     r.Lost,
-		TooMany:        tooMany(r.Authors),
+		TooMany:        r.tooMany(),
 		Unreadable:     r.unreadable(),
 		ViaRelay:       r.Relay.IsValid(),
 		Implicit:       v.Implicit,
@@ -33,7 +33,11 @@ func (c *Check) judge(deadline time.Time) {
 	}
 }
 
-func tooMany(a message.Authors) bool { return len(a.List) > MaxAuthors }
+// tooMany tells that the From domains are more than are evaluated, or may be: those in a header past the
+// limits that can't all be read.
+func (r *Report) tooMany() bool {
+	return len(r.Authors.List) > MaxAuthors || r.Envelope.Excess != "" && r.Authors.Err != nil
+}
 
 // weigh adds what is known about the From domains, and asks for more where a rule could need it.
 func (c *Check) weigh(deadline time.Time) {
@@ -43,6 +47,7 @@ func (c *Check) weigh(deadline time.Time) {
 		r.entries = append(r.entries, c.s.v.entry(r, i))
 		e.Authors[i].Blocked = r.entries[i] != nil && r.entries[i].Block
 	}
+	r.blocks = c.s.v.Spoofed.Blocks()
 	r.Infrastructure = r.infrastructure()
 	if r.Lost || e.Unreadable || e.TooMany { // what is found would change nothing
 		return
@@ -66,7 +71,7 @@ func (v *Verifier) author(r *Report, i int) compauth.Author {
 
 // unreadable tells that the From domains are not all that a reader may take for the author's. More than
 // can be read are too many.
-func (r *Report) unreadable() bool { return r.Authors.Err != nil && !tooMany(r.Authors) }
+func (r *Report) unreadable() bool { return r.Authors.Err != nil && !r.tooMany() }
 
 // accepts tells whether a domain is, or is below, one of our own.
 func (v *Verifier) accepts(domain string) bool { return withinAny(domain, v.Accepted) }

@@ -92,7 +92,7 @@ func (s *search) author(i int) (unknown bool) {
 	switch reason, _ := undecidedReason(e, i); reason {
 	case 0, 10:
 		if a.DMARC.Policy == dmarc.PolicyQuarantine || e.OverrideReject {
-			a.History = v.History.Qualifies(s.ctx, v.pair(s.r, i, related))
+			a.History = s.history(i, related)
 		}
 	case 1, 601:
 		if !a.Hintless() {
@@ -109,13 +109,22 @@ func (s *search) reportedByContact(a *compauth.Author) bool {
 		s.c.s.v.History.InContact(s.ctx, s.r.Envelope.Rcpt, a.DMARC.OrgDomain)
 }
 
+// history asks whether what was seen before speaks for a From domain; 0: it does not. It is not asked about
+// more recipients than are looked at.
+func (s *search) history(i int, related relation) compauth.Reason {
+	if s.r.Envelope.MoreRcpt {
+		return 0
+	}
+	return s.c.s.v.History.Qualifies(s.ctx, s.c.s.v.pair(s.r, i, related))
+}
+
 // all asks DNS and the history at once for everything that rules 21 to 25 know.
 func (s *search) all(i int) (unknown bool) {
-	a, v := &s.r.Evidence.Authors[i], s.c.s.v
+	a := &s.r.Evidence.Authors[i]
 	var h hints
 	inParallel(
 		func() { h = s.hints(a.Domain) },
-		func() { a.History = v.History.Qualifies(s.ctx, v.pair(s.r, i, relatedTo(a.Domain, s.orgs))) },
+		func() { a.History = s.history(i, relatedTo(a.Domain, s.orgs)) },
 	)
 	a.PTROrg, a.PTRUnconfirmed, a.MX, a.Neighbour = h.ptrOrg, h.ptrUnconfirmed, h.mx, h.neighbour
 	return h.unknown && a.History == 0
@@ -140,8 +149,8 @@ func (s *search) lookUp(author string) hints {
 	confirmed := s.c.s.v.named(s.r.IPRev.Confirmed, s.r.IPRev.IP, author)
 	others := slices.DeleteFunc(s.c.s.v.named(s.r.IPRev.Names, s.r.IPRev.IP, author), func(name string) bool { return slices.Contains(confirmed, name) })
 	inParallel(
-		func() { h.ptrOrg, errs[0] = anyRelated(confirmed, related) },
-		func() { h.ptrUnconfirmed, errs[1] = anyRelated(others, related) },
+		unless(len(confirmed) == 0, func() { h.ptrOrg, errs[0] = anyRelated(confirmed, related) }),
+		unless(len(others) == 0, func() { h.ptrUnconfirmed, errs[1] = anyRelated(others, related) }),
 		func() { near, errs[2] = s.neighbours(author) },
 		func() { h.mx, h.neighbour, errs[3] = s.mailHosts(author, telling(s.r.IPRev.Confirmed, s.r.IPRev.IP)) },
 	)
@@ -172,7 +181,7 @@ func anyKnown(n int, f func(i int) (bool, error)) (bool, error) {
 
 // neighbours tells whether one of the hosts is in the client's network.
 func (s *search) neighbours(hosts ...string) (bool, error) {
-	return iprev.AnyWithin(s.ctx, s.c.s.dns.client, hosts, iprev.Network(s.r.Envelope.IP))
+	return iprev.AnyWithin(s.ctx, s.c.s.dns.hints, hosts, iprev.Network(s.r.Envelope.IP))
 }
 
 // mailHosts compares the MX hosts of a From domain with the client and its names: mx is rule 23,
@@ -182,7 +191,7 @@ func (s *search) mailHosts(author string, names []string) (mx, near bool, err er
 	if !s.r.Envelope.IP.IsValid() {
 		return false, false, nil
 	}
-	hosts, err := iprev.MailHosts(s.ctx, s.c.s.dns.client, author)
+	hosts, err := iprev.MailHosts(s.ctx, s.c.s.dns.hints, author)
 	if err != nil {
 		return false, false, err
 	}
@@ -195,9 +204,9 @@ func (s *search) mailHosts(author string, names []string) (mx, near bool, err er
 	var org, addresses error
 	pairs := mailPairs(hosts, names)
 	inParallel(
-		func() {
+		unless(len(pairs) == 0, func() {
 			mx, org = anyKnown(len(pairs), func(i int) (bool, error) { return s.orgs.SameOrg(pairs[i].host, pairs[i].name) })
-		},
+		}),
 		func() { near, addresses = s.neighbours(hosts...) },
 	)
 	return mx, near, errors.Join(org, addresses)
@@ -229,7 +238,7 @@ func (c *Check) lookEarly(ctx context.Context) {
 	if v.Sealers.Len() > 0 && c.header.Count(arc.Seal) > 0 {
 		return
 	}
-	domains, org := c.dkim.Domains(), dmarc.Registrable(authors.List[0].Domain)
+	domains, org := c.signers(), dmarc.Registrable(authors.List[0].Domain)
 	if slices.ContainsFunc(domains, func(domain string) bool { return dmarc.Registrable(domain) == org }) {
 		return
 	}

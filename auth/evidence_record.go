@@ -21,7 +21,10 @@ func (c *Check) remember() {
 // that DNS may have made is shown, and speaks against nobody; a message that is asked for again comes again.
 func (c *Check) memory() (history.Message, bool) {
 	r := &c.report
-	if r.Exempt != "" {
+	switch {
+	case r.Envelope.MoreRcpt: // not all of them are known
+		return history.Message{}, false
+	case r.Exempt != "":
 		return c.outbound()
 	}
 	e, fails := &r.Evidence, r.Verdict.Result == compauth.Fail

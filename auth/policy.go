@@ -70,6 +70,9 @@ func (p Policy) strictest(r *Report) ruling {
 	case e.TooMany && !e.LostClient && r.Verdict.Result == compauth.Fail:
 		// Nobody has a use for so many From domains but to hide one that fails.
 		worst = ruling{action: max(p.DMARCReject, p.DMARCQuarantine, p.CompauthFail), reason: unauthenticated}
+		if r.blocks {
+			worst.action = max(worst.action, p.SpoofBlock)
+		}
 	case r.Verdict.Author < 0:
 		return worst // not checked, or nothing is known that could fail
 	}

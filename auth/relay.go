@@ -32,6 +32,9 @@ func (r *Report) behindRelay(v *Verifier, h message.Header) {
 	relay := hop{env.IP.Unmap(), env.Helo}
 	r.Relay = relay.ip
 	client, where, written := v.behind(relay, h)
+	if where == internal && written == len(h) && env.Excess != "" {
+		client, where = hop{}, unknown // a field that tells of another host may be past the limit
+	}
 	r.written = written
 	switch where {
 	case unknown:

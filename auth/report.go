@@ -77,6 +77,7 @@ type Report struct {
 	Verdict        compauth.Verdict
 	Entry          *spoof.Entry
 	entries        []*spoof.Entry // of Evidence.Authors; nil for none
+	blocks         bool           // the list blocks somebody
 	Infrastructure string         // what sent the message: a verified DKIM domain, a PTR organization (not of a generic name) or a network; "" when nothing is known
 
 	Forged      int    // how many fields are removed because they claim to be ours, or for RemoveAll

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"assay/arc"
 	"assay/auth/authres"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
 	"assay/auth/iprev"
+	"assay/auth/message"
 	"assay/auth/spf"
 	"assay/compauth"
 )
@@ -18,9 +20,9 @@ import (
 // results says in the RFC's style what was found, in the order of the design:
 // spf, dkim, dmarc, arc, iprev, compauth. Of a message that was not evaluated it tells why.
 func (st Stamp) results(r *Report) authres.Results {
-	results := authres.Results{AuthServID: st.AuthServID}
+	results := authres.Results{AuthServID: st.AuthServID, Results: make([]authres.Result, 0, 8)}
 	if r.Exempt == SMTPAuth {
-		results.Results = []authres.Result{{Method: "auth", Value: "pass"}}
+		results.Results = append(results.Results, authres.Result{Method: "auth", Value: "pass"})
 	}
 	if r.Exempt == "" {
 		results.Results = append(results.Results, st.spfResults(r)...)
@@ -77,12 +79,21 @@ func (st Stamp) spfResult(r *Report, o *spf.Outcome) authres.Result {
 		if r.Envelope.Helo != "" {
 			result.Properties = append(result.Properties, property("smtp", "helo", r.Envelope.Helo))
 		}
-	case st.SPFFullAddress || o.Domain == "":
+	case st.SPFFullAddress && isPlain(r.Envelope.MailFrom) || o.Domain == "":
 		result.Properties = append(result.Properties, property("smtp", "mailfrom", r.Envelope.MailFrom))
 	default:
 		result.Properties = append(result.Properties, property("smtp", "mailfrom", o.Domain))
 	}
 	return result
+}
+
+// isPlain tells an address that every reader divides in the same way. In a quoted local part may stand another
+// address, which readers that know no quotes take for the one that passed.
+func isPlain(addr string) bool {
+	local, _ := message.SplitAddress(addr)
+	return !strings.ContainsFunc(local, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("!#$%&*+-/=?^_{|}~.", r)
+	})
 }
 
 // senderIP is the comment that tells the client's address.
@@ -101,7 +112,7 @@ func dkimResults(outcomes []dkim.Outcome) []authres.Result {
 		return []authres.Result{{Method: "dkim", Value: string(dkim.None), Comment: "message not signed"}}
 	}
 	shown := shownSignatures(outcomes)
-	var results []authres.Result
+	results := make([]authres.Result, 0, len(shown)+1)
 	for _, o := range shown {
 		results = append(results, dkimResult(o, signatureLength(shown, o)))
 	}
@@ -118,7 +129,7 @@ const maxShown = 20
 
 // shownSignatures keeps the order of the header.
 func shownSignatures(outcomes []dkim.Outcome) []dkim.Outcome {
-	var shown []dkim.Outcome
+	shown := make([]dkim.Outcome, 0, len(outcomes))
 	others := 0
 	for _, o := range outcomes {
 		if o.Result != dkim.Pass {
@@ -137,6 +148,7 @@ func dkimResult(o dkim.Outcome, b int) authres.Result {
 	if o.Testing {
 		result.Comment += ", test key" // t=y: it counts for nothing (RFC 6376 section 3.6.1)
 	}
+	result.Properties = make([]authres.Property, 0, 5)
 	add := func(name, value string) {
 		if value != "" {
 			result.Properties = append(result.Properties, property("header", name, value))
@@ -189,6 +201,8 @@ func dmarcComment(r *Report) string {
 	switch {
 	case r.DMARC.Author == "" && len(r.Authors.List) > MaxAuthors:
 		return fmt.Sprintf("more than %d From domains", MaxAuthors)
+	case r.DMARC.Author == "" && r.tooMany():
+		return r.Envelope.Excess
 	case r.DMARC.Author == "" && r.Authors.Fields == 0:
 		return "no From field"
 	case r.DMARC.Author == "":

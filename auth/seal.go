@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 
 	"assay/arc"
 	"assay/auth/authres"
@@ -24,8 +25,12 @@ func (c *Check) seal() {
 	if v.Sealer == nil || r.Exempt != "" || r.Disposition.Action == Reject || r.Disposition.Action == TempFail {
 		return
 	}
-	if r.ARC.Temporary {
+	switch {
+	case r.ARC.Temporary:
 		r.SealErr = errNotSealed
+		return
+	case r.Envelope.Excess != "": // the signature would cover what was not seen
+		r.SealErr = fmt.Errorf("auth: not sealed: %s", r.Envelope.Excess)
 		return
 	}
 	results := v.Stamp.results(r)

@@ -23,8 +23,13 @@ const (
 
 // lookups is what is asked in a session. Each kind has its own bound: the sender chooses most of the
 // names, and how many there are; where they are silent, no other kind waits for them.
+//
+// What DMARC and the spoofed-senders list depend on is bounded by itself (see Limits). The rest has a
+// budget, so that it costs no more than Limits.DNSQuestions, and takes nothing from these.
 type lookups struct {
-	client  *dns.Counting // its names, and hints
+	budget  *dns.Budget   // of the message under way
+	client  *dns.Counting // its names
+	hints   *dns.Counting // with the budget, as helo, chain and others
 	helo    *dns.Counting // SPF
 	spf     *dns.Counting // of MAIL FROM
 	keys    *dns.Counting // of DKIM, also in what a bounce returns
@@ -34,23 +39,36 @@ type lookups struct {
 }
 
 func newLookups(v *Verifier) lookups {
-	atOnce := func(n int) *dns.Counting {
-		return &dns.Counting{Resolver: v.Resolver, InFlight: make(chan struct{}, n)}
+	all := new([8]dns.Counting)
+	next := all[:]
+	atOnce := func(n int) (c *dns.Counting) {
+		c, next = &next[0], next[1:]
+		c.Resolver, c.InFlight = v.Resolver, n
+		return c
+	}
+	var budget dns.Budget
+	budget.Set(v.dnsBudget())
+	bounded := func(n int) *dns.Counting {
+		c := atOnce(n)
+		c.Budget = &budget
+		return c
 	}
 	return lookups{
+		budget:  &budget,
 		client:  atOnce(maxInFlight),
-		helo:    atOnce(maxMinorInFlight),
+		hints:   bounded(maxInFlight),
+		helo:    bounded(maxMinorInFlight),
 		spf:     atOnce(maxInFlight),
-		keys:    atOnce(max(maxInFlight, v.DKIM.MaxSignatures+maxReturnedSignatures)), // one of them may be the author's
-		chain:   atOnce(maxMinorInFlight),
+		keys:    atOnce(max(maxInFlight, v.maxKeys())), // one of them may be the author's
+		chain:   bounded(maxMinorInFlight),
 		authors: atOnce(maxAuthorsInFlight),
-		others:  atOnce(maxMinorInFlight),
+		others:  bounded(maxMinorInFlight),
 	}
 }
 
 // count says how many questions were sent, and how many the cache answered.
 func (l *lookups) count() (queries, hits int) {
-	for _, c := range [...]*dns.Counting{l.client, l.helo, l.spf, l.keys, l.chain, l.authors, l.others} {
+	for _, c := range [...]*dns.Counting{l.client, l.hints, l.helo, l.spf, l.keys, l.chain, l.authors, l.others} {
 		queries, hits = queries+c.Queries(), hits+c.Hits()
 	}
 	return queries, hits
@@ -73,11 +91,15 @@ type Session struct {
 	helo  *task[*spf.Outcome]  // nil when the HELO name is not checked on its own; for a relay as iprev
 	spf   *task[spf.Outcome]   // of the message under way; nil before MAIL FROM
 	check *Check               // of the message under way; nil before the end of its header
+
+	messages int  // so far
+	opened   bool // MAIL FROM of a message came, the end of its header not yet
 }
 
 // Connect begins the lookups that need only the client's address: its PTR names.
 // The session's lookups end with ctx, at the latest.
 func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
+	growStack()
 	ctx, cancel := context.WithCancel(ctx)
 	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: newLookups(v)}
 	s.relay = contains(v.Relays, s.ip)
@@ -89,8 +111,8 @@ func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
 }
 
 func (s *Session) startIPRev(ip netip.Addr) {
-	s.iprev = startIn(s, func(ctx context.Context) iprev.Outcome {
-		return iprev.Lookup(ctx, s.dns.client, ip)
+	s.iprev = lookUp(s, s.dns.client, func(ctx context.Context, r dns.Resolver) iprev.Outcome {
+		return iprev.Lookup(ctx, r, ip)
 	})
 }
 
@@ -109,8 +131,8 @@ func (s *Session) startHelo(ip netip.Addr, name string) {
 		return
 	}
 	query := spf.Query{IP: ip, Helo: name}
-	s.helo = startIn(s, func(ctx context.Context) *spf.Outcome {
-		outcome := s.spfChecker(s.dns.helo).CheckHelo(ctx, query)
+	s.helo = lookUp(s, s.dns.helo, func(ctx context.Context, r dns.Resolver) *spf.Outcome {
+		outcome := s.spfChecker(r).CheckHelo(ctx, query)
 		return &outcome
 	})
 }
@@ -119,15 +141,25 @@ func (s *Session) startHelo(ip netip.Addr, name string) {
 // AuthType and AuthUser among it. An unfinished check of an earlier message is canceled.
 func (s *Session) MailFrom(env Envelope) {
 	s.endMessage()
+	s.open()
 	if s.exemption(env) == "" && !s.relay {
 		s.startSPF(env)
 	}
 }
 
+// open begins a message. What the session asked before belongs to the first.
+func (s *Session) open() {
+	if s.messages > 0 {
+		s.dns.budget.Set(s.v.dnsBudget())
+	}
+	s.messages++
+	s.opened = true
+}
+
 func (s *Session) startSPF(env Envelope) {
 	query := spf.Query{IP: env.IP.Unmap(), Helo: env.Helo, MailFrom: env.MailFrom}
-	s.spf = startIn(s, func(ctx context.Context) spf.Outcome {
-		return s.spfChecker(s.dns.spf).CheckHost(ctx, query)
+	s.spf = lookUp(s, s.dns.spf, func(ctx context.Context, r dns.Resolver) spf.Outcome {
+		return s.spfChecker(r).CheckHost(ctx, query)
 	})
 }
 
@@ -168,12 +200,16 @@ func (s *Session) endClient() {
 	}
 }
 
-// startIn starts a task that ends with the session and after the message timeout.
-func startIn[T any](s *Session, f func(context.Context) T) *task[T] {
+// lookUp does f, which asks c: at once if the cache has all the answers, else in a task that ends with
+// the session and after the message timeout.
+func lookUp[T any](s *Session, c *dns.Counting, f func(context.Context, dns.Resolver) T) *task[T] {
+	if t := fromCache(s.ctx, c, f); t != nil {
+		return t
+	}
 	return start(s.ctx, func(ctx context.Context) T {
 		ctx, cancel := context.WithTimeout(ctx, s.v.Timeout)
 		defer cancel()
-		return f(ctx)
+		return f(ctx, c)
 	})
 }
 
@@ -189,6 +225,9 @@ func (s *Session) count() (queries, hits int) {
 func (s *Session) spfChecker(r dns.Resolver) *spf.Checker {
 	checker := s.v.SPF
 	checker.Resolver = r
+	if _, ok := r.(*dns.AtHand); ok {
+		checker.MaxPrefetch = -1 // there is nothing to wait for
+	}
 	return &checker
 }
 

@@ -88,7 +88,8 @@ func (st Stamp) deletions(h message.Header) []Edit {
 	return edits
 }
 
-// deletions removes the fields of a name for whose value remove is true.
+// deletions removes the fields of a name for whose value remove is true, and those whose value is not
+// known.
 func deletions(h message.Header, name string, remove func(value string) bool) []Edit {
 	var edits []Edit
 	index := h.Count(name)
@@ -96,7 +97,7 @@ func deletions(h message.Header, name string, remove func(value string) bool) []
 		if !f.Is(name) {
 			continue
 		}
-		if remove(f.Value()) {
+		if f.Unread || remove(f.Value()) {
 			edits = append(edits, Edit{Delete: true, Index: index, Name: strings.TrimRight(f.Name, " \t")})
 		}
 		index--

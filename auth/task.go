@@ -2,18 +2,41 @@ package auth
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 
 	"assay/auth/dns"
 )
 
-// A task is one piece of work in a goroutine of its own.
+// A task is one piece of work in a goroutine of its own, or one that was done at once.
 type task[T any] struct {
-	done     chan struct{}
+	done     chan struct{} // nil: it was done at once
 	value    T
 	panicked *dns.Panic
 	cancel   context.CancelFunc
+}
+
+// fromCache does f at once if the cache can answer all that it asks; nil if not. What f waits for is
+// only DNS. A panic is raised by wait, as that of any task is.
+func fromCache[T any](ctx context.Context, c *dns.Counting, f func(context.Context, dns.Resolver) T) *task[T] {
+	t, atHand := &task[T]{}, c.AtHand()
+	t.try(func() { t.value = f(ctx, atHand) })
+	if atHand.Missed() {
+		return nil
+	}
+	atHand.Count()
+	return t
+}
+
+// try does f and keeps what it panics with.
+func (t *task[T]) try(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			t.panicked = dns.Recovered(v)
+		}
+	}()
+	f()
 }
 
 // start begins f; canceling the task ends the context that f gets. A panic of f is raised
@@ -24,19 +47,16 @@ func start[T any](ctx context.Context, f func(context.Context) T) *task[T] {
 	go func() {
 		defer close(t.done)
 		defer cancel()
-		defer func() {
-			if v := recover(); v != nil {
-				t.panicked = dns.Recovered(v)
-			}
-		}()
-		t.value = f(ctx)
+		t.try(func() { t.value = f(ctx) })
 	}()
 	return t
 }
 
 // wait returns what f returned, or panics as f did.
 func (t *task[T]) wait() T {
-	<-t.done
+	if t.done != nil {
+		<-t.done
+	}
 	if t.panicked != nil {
 		panic(t.panicked)
 	}
@@ -45,7 +65,7 @@ func (t *task[T]) wait() T {
 
 // stop cancels f and waits for its end. A nil task has ended.
 func (t *task[T]) stop() {
-	if t != nil {
+	if t != nil && t.done != nil {
 		t.cancel()
 		<-t.done
 	}
@@ -53,6 +73,9 @@ func (t *task[T]) stop() {
 
 // await is wait that gives up when ctx is done; not ok then.
 func (t *task[T]) await(ctx context.Context) (value T, ok bool) {
+	if t.done == nil {
+		return t.wait(), true
+	}
 	select {
 	case <-t.done:
 		return t.wait(), true
@@ -61,26 +84,42 @@ func (t *task[T]) await(ctx context.Context) (value T, ok bool) {
 	}
 }
 
-// inParallel does all the work at once and waits for it. A panic is raised again when all has ended.
+// inParallel does all the work at once, the last of it in this goroutine, and waits for it. Nil is no
+// work. A panic is raised again when all has ended.
 func inParallel(work ...func()) {
-	panics := make([]*dns.Panic, len(work))
-	var running sync.WaitGroup
-	for i, f := range work {
-		running.Go(func() {
-			defer func() {
-				if v := recover(); v != nil {
-					panics[i] = dns.Recovered(v)
-				}
-			}()
-			f()
-		})
+	work = slices.DeleteFunc(work, func(f func()) bool { return f == nil })
+	if len(work) == 0 {
+		return
 	}
+	panics := make([]*dns.Panic, len(work))
+	do := func(i int) {
+		defer func() {
+			if v := recover(); v != nil {
+				panics[i] = dns.Recovered(v)
+			}
+		}()
+		work[i]()
+	}
+	var running sync.WaitGroup
+	last := len(work) - 1
+	for i := range last {
+		running.Go(func() { do(i) })
+	}
+	do(last)
 	running.Wait()
 	for _, p := range panics {
 		if p != nil {
 			panic(p)
 		}
 	}
+}
+
+// unless is no work when there is none to do.
+func unless(none bool, f func()) func() {
+	if none {
+		return nil
+	}
+	return f
 }
 
 // anyOf tells whether f is true for one of the first n indexes. It asks all at once.
@@ -95,4 +134,13 @@ func anyOf(n int, f func(i int) bool) bool {
 	}
 	inParallel(work...)
 	return slices.Contains(found, true)
+}
+
+// growStack makes the stack of a new goroutine large enough for what follows, at once: it would have to
+// be copied again and again while it grows, each time from deeper down.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	runtime.KeepAlive(&room)
 }

@@ -97,7 +97,7 @@ type Check struct {
 	ended  bool
 	report Report
 
-	// Of an exempt message all are nil.
+	// Of an exempt message all are nil, and but for dmarc and early of one whose header is past a limit.
 	bodies *dkim.BodyHashes // of the body, for every signature
 	dkim   *dkim.Verification
 	arc    *arc.Validation
@@ -106,11 +106,20 @@ type Check struct {
 	early  *task[*hints] // nil also when what the body holds may make it needless
 }
 
-// Begin starts the check of a message whose header is complete. env.IP, env.Helo, env.MailFrom
-// and env.Auth* are those that Connect, Helo and MailFrom were given.
+// Begin starts the check of a message whose header is complete, or as much of it as a
+// message.Collector kept; env.Excess says so. env.IP, env.Helo, env.MailFrom and env.Auth* are those that
+// Connect, Helo and MailFrom were given.
 func (s *Session) Begin(env Envelope, h message.Header) *Check {
-	ctx, cancel := context.WithTimeout(s.ctx, s.v.Timeout)
-	c := &Check{s: s, cancel: cancel, header: h, began: time.Now()}
+	if !s.opened { // no MAIL FROM came
+		s.open()
+	}
+	s.opened = false
+	if most := s.v.Limits.recipients(); len(env.Rcpt) > most {
+		env.Rcpt, env.MoreRcpt = env.Rcpt[:most:most], true
+	}
+	began := time.Now()
+	ctx := withDeadline(s.ctx, began.Add(s.v.Timeout))
+	c := &Check{s: s, cancel: ctx.cancel, header: h, began: began}
 	c.report = Report{Envelope: env, Exempt: s.exemption(env), Authors: message.AuthorsOf(h)}
 	if s.relay && c.report.Exempt == "" {
 		c.report.behindRelay(s.v, h)
@@ -132,11 +141,27 @@ func (c *Check) evaluate(ctx context.Context) {
 	}
 	authors, v := c.authorDomains(), c.s.v
 	c.dmarc = c.evaluator().Begin(ctx, authors, nil) // first: what DNS does not tell of it decides most
+	if c.report.Envelope.Excess == "" {
+		c.evaluateSigned(ctx, authors)
+	}
+	identifiers := c.signers()
+	if domain := spfDomain(c.report.Envelope); domain != "" {
+		identifiers = append(identifiers, domain)
+	}
+	if c.arc != nil {
+		identifiers = append(identifiers, c.arc.Claimed(v.Sealers)...)
+	}
+	c.dmarc.Expect(identifiers)
+	c.lookEarly(ctx)
+}
+
+// evaluateSigned starts what depends on signatures, and on all of the header.
+func (c *Check) evaluateSigned(ctx context.Context, authors []string) {
+	v := c.s.v
 	c.bodies = &dkim.BodyHashes{}
 	if v.Sealer != nil {
 		c.bodies.Want(dkim.Relaxed)
 	}
-
 	verifier := v.DKIM
 	verifier.Resolver = c.s.dns.keys
 	c.dkim = verifier.BeginWith(ctx, c.bodies, c.header, authors...)
@@ -145,15 +170,15 @@ func (c *Check) evaluate(ctx context.Context) {
 	validator.Resolver = c.s.dns.chain
 	c.arc = validator.Begin(ctx, c.header, c.bodies)
 
-	c.bounce = beginBounce(ctx, c.report.Envelope, c.header, v.Accepted, verifier)
+	c.bounce = beginBounce(ctx, c.report.Envelope, c.header, v.Accepted, verifier, v.Limits.mimeDepth())
+}
 
-	identifiers := c.dkim.Domains()
-	if domain := spfDomain(c.report.Envelope); domain != "" {
-		identifiers = append(identifiers, domain)
+// signers lists the domains whose signatures may pass.
+func (c *Check) signers() []string {
+	if c.dkim == nil {
+		return nil
 	}
-	identifiers = append(identifiers, c.arc.Claimed(v.Sealers)...)
-	c.dmarc.Expect(identifiers)
-	c.lookEarly(ctx)
+	return c.dkim.Domains()
 }
 
 // evaluator evaluates DMARC with the lookups of this session.
@@ -224,7 +249,11 @@ func (c *Check) Finish() *Report {
 // gather collects the results of all methods.
 func (c *Check) gather() {
 	r, s := &c.report, c.s
-	r.DKIM = c.dkim.Finish()
+	if c.dkim != nil {
+		r.DKIM = c.dkim.Finish()
+	} else {
+		r.DKIM, r.ARC = notEvaluated(r.Envelope.Excess)
+	}
 	r.SPF = s.spf.wait()
 	if s.helo != nil {
 		r.SPFHelo = s.helo.wait()
@@ -233,11 +262,13 @@ func (c *Check) gather() {
 	for _, author := range c.authorDomains() {
 		r.Authored = append(r.Authored, c.dmarc.Evaluate(author, r.SPF, r.DKIM))
 	}
-	if o := unreadable(r.Authors); o != nil {
+	if o := r.notEvaluable(); o != nil {
 		r.Authored = append(r.Authored, *o)
 	}
 	r.DMARC = dmarc.Worst(r.Authored)
-	r.ARC = c.arc.Finish()
+	if c.arc != nil {
+		r.ARC = c.arc.Finish()
+	}
 	if len(r.Authored) == 1 { // of several authors, the one that nobody vouches for may be forged
 		r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
 		author := r.DMARC.Author
@@ -245,16 +276,18 @@ func (c *Check) gather() {
 	}
 }
 
-// unreadable is the outcome of From fields for which DMARC can't pass, whatever the
+// notEvaluable is the outcome of From fields for which DMARC can't pass, whatever the
 // author domains that were evaluated give (RFC 9989 section 11.5). Nobody has a use for
-// more author domains than are evaluated but to hide one that fails: the
-// strictest policy goes for them.
-func unreadable(a message.Authors) *dmarc.Outcome {
+// more author domains than are evaluated, or for a header past the limits with a From that can't be
+// read, but to hide one that fails: the strictest policy goes for them.
+func (r *Report) notEvaluable() *dmarc.Outcome {
 	switch {
-	case tooMany(a):
+	case len(r.Authors.List) > MaxAuthors:
 		return &dmarc.Outcome{Result: dmarc.PermError, Policy: dmarc.PolicyReject, Err: errTooManyAuthors}
-	case a.Err != nil:
-		return &dmarc.Outcome{Result: dmarc.PermError, Err: a.Err}
+	case r.tooMany():
+		return &dmarc.Outcome{Result: dmarc.PermError, Policy: dmarc.PolicyReject, Err: errExcess(r.Envelope.Excess)}
+	case r.Authors.Err != nil:
+		return &dmarc.Outcome{Result: dmarc.PermError, Err: r.Authors.Err}
 	}
 	return nil
 }

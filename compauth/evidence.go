@@ -22,7 +22,7 @@ type Evidence struct {
 	LostClient     bool // it came through an internal relay, and the host behind that is not known
 
 	Unreadable     bool // there is no From field, or its text can't be read with certainty: Authors are what was found in it
-	TooMany        bool // there are more From domains than are evaluated
+	TooMany        bool // there are more From domains than are evaluated, or there may be, in a header past the limits
 	ViaRelay       bool // it came through an internal relay
 	OwnBounce      bool // it is a valid bounce, and returns a message that carries our signature (reason 502)
 	Implicit       bool // the configuration allows the rules for which a hint is enough

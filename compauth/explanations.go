@@ -8,7 +8,7 @@ var explanations = [...]Explanation{
 			"the receiver can trust such a sealer. If nobody of them sent it, the message is forged and nothing is to be fixed."},
 	{"001", Fail, "implicit failure: nothing authenticates the From domain, which publishes no records or a weak policy (SPF ~all or ?all, DMARC p=none)", Sender,
 		"The owner of the From domain has to publish SPF for its hosts, sign with DKIM, and publish a DMARC record. " +
-			"The same code stands for a message with more than five From domains. " +
+			"The same code stands for a message with more than five From domains, or with a header past the receiver's limits whose From can't be read. " +
 			"A receiver who knows the sender can allow the pair of From domain and sending infrastructure."},
 	{"002", Fail, "local policy forbids this pair of sender and sending infrastructure", Receiver,
 		"An entry of the spoofed-senders list blocks the pair. If the message is wanted, the admin removes the entry or allows the pair."},

@@ -47,7 +47,7 @@ var messageRules = [firstOfAuthor]Rule{
 			return !e.TooMany && (e.Unreadable || len(e.Authors) == 0) && !e.anyFails()
 		}},
 	{Number: "5", Result: Fail, Reason: 1, Message: true,
-		Doc:  "there are more than five From domains, and none of the first five is blocked; of up to five the worst verdict counts",
+		Doc:  "there are more than five From domains, or the header is past a limit and its From can't be read, and none of the first five is blocked; of up to five the worst verdict counts",
 		when: func(e *Evidence, _ *Author) bool { return e.TooMany && !e.anyBlocked() }},
 }
 

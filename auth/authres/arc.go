@@ -67,9 +67,8 @@ const arcFieldName = "ARC-Authentication-Results: "
 // FormatARC is the value of the ARC-Authentication-Results field of an instance,
 // written and folded as by Format in the RFC8601 style.
 func (r Results) FormatARC(instance int) string {
-	f := folder{column: len(arcFieldName)}
-	f.text.Grow(512)
-	f.word("i=" + strconv.Itoa(instance) + ";")
-	r.write(&f, RFC8601)
-	return f.text.String()
+	f := newFolder(len(arcFieldName))
+	f.word("i=", strconv.Itoa(instance), ";")
+	r.write(f, RFC8601)
+	return f.String()
 }

@@ -22,15 +22,28 @@ func clean(r Results, style Style) Results {
 	if style == Microsoft {
 		c = Results{}
 	}
-	for _, res := range r.Results {
-		if res, ok := cleanResult(res, style); ok {
-			c.Results = append(c.Results, res)
+	properties := 0
+	for i := range r.Results {
+		properties += len(r.Results[i].Properties)
+	}
+	room := make([]Property, 0, properties) // for those of all results
+	results := make([]Result, 0, len(r.Results))
+	for i := range r.Results {
+		res, ok := cleanResult(&r.Results[i], style, room)
+		if ok {
+			results = append(results, res)
+			n := len(res.Properties)
+			room = room[n:n]
 		}
+	}
+	if len(results) > 0 {
+		c.Results = results
 	}
 	return c
 }
 
-func cleanResult(r Result, style Style) (Result, bool) {
+// cleanResult puts the properties that stay into properties, which is empty and has room for all.
+func cleanResult(r *Result, style Style, properties []Property) (Result, bool) {
 	c := Result{
 		Method:  cleanKeyword(r.Method),
 		Version: cleanVersion(r.Version),
@@ -42,8 +55,11 @@ func cleanResult(r Result, style Style) (Result, bool) {
 		p = Property{cleanKeyword(p.Type), cleanKeyword(p.Name), cleanValue(p.Value), cleanComment(p.Comment)}
 		bare := p.Type == "" && (style != Microsoft || p.Name == "reason")
 		if p.Name != "" && !bare {
-			c.Properties = append(c.Properties, p)
+			properties = append(properties, p)
 		}
+	}
+	if n := len(properties); n > 0 {
+		c.Properties = properties[:n:n]
 	}
 	return c, c.Method != "" && c.Value != ""
 }
@@ -143,10 +159,15 @@ func firstWord(s string) string {
 // cleanComment does as cleanText for words with one space between them.
 // Semicolons become commas, and no word says that something passed.
 func cleanComment(s string) string {
-	if len(s) > maxWord || !isPrintable(s) || strings.Contains(" "+s+" ", "  ") || strings.Contains(s, ";") {
+	if len(s) > maxWord || !isPrintable(s) || !singleSpaced(s) || strings.Contains(s, ";") {
 		s = cleanWords(s)
 	}
 	return maskPass(s)
+}
+
+// singleSpaced tells whether s is nothing, or words with one space between them.
+func singleSpaced(s string) bool {
+	return s == "" || s[0] != ' ' && s[len(s)-1] != ' ' && !strings.Contains(s, "  ")
 }
 
 func cleanWords(s string) string {

@@ -1,5 +1,7 @@
 package authres
 
+import "strings"
+
 const fieldName = "Authentication-Results: "
 
 // Format is the value of the Authentication-Results field, without the name,
@@ -23,10 +25,9 @@ const fieldName = "Authentication-Results: "
 // that is no number of at most nine digits. The RFC8601 style leaves out properties
 // without a ptype; the Microsoft style leaves out the authserv-id and its version.
 func (r Results) Format(style Style) string {
-	f := folder{column: len(fieldName)}
-	f.text.Grow(512)
-	r.write(&f, style)
-	return f.text.String()
+	f := newFolder(len(fieldName))
+	r.write(f, style)
+	return f.String()
 }
 
 func (r Results) write(f *folder, style Style) {
@@ -37,17 +38,12 @@ func (r Results) write(f *folder, style Style) {
 	if len(r.Results) == 0 {
 		f.word("none")
 	}
-	for i, res := range r.Results {
-		words := res.words()
-		if i < len(r.Results)-1 {
-			words[len(words)-1] += ";"
+	for i := range r.Results {
+		if i > 0 {
+			f.append(";")
 		}
-		if f.text.Len() > 0 {
-			f.newLine()
-		}
-		for _, w := range words {
-			f.word(w)
-		}
+		f.newLine()
+		r.Results[i].write(f)
 	}
 }
 
@@ -57,34 +53,41 @@ func (f *folder) head(r Results) {
 		f.word(id)
 		id = r.Version
 	}
-	f.word(id + ";")
+	f.word(id, ";")
 }
 
-// words are the parts of a clean result that must not be divided.
-func (r Result) words() []string {
-	method := r.Method
+// write writes a clean result, as the words that must not be divided.
+func (r *Result) write(f *folder) {
 	if r.Version != "" {
-		method += "/" + r.Version
+		f.word(r.Method, "/", r.Version, "=", r.Value)
+	} else {
+		f.word(r.Method, "=", r.Value)
 	}
-	words := []string{method + "=" + r.Value}
 	if r.Reason != "" {
-		words = append(words, "reason="+quoteValue(r.Reason))
+		f.word("reason=", quoteValue(r.Reason))
 	}
-	words = appendComment(words, r.Comment)
-	for _, p := range r.Properties {
-		name := p.Name
+	f.comment(r.Comment)
+	for i := range r.Properties {
+		p := &r.Properties[i]
 		if p.Type != "" {
-			name = p.Type + "." + name
+			f.word(p.Type, ".", p.Name, "=", quotePValue(p.Value))
+		} else {
+			f.word(p.Name, "=", quotePValue(p.Value))
 		}
-		words = append(words, name+"="+quotePValue(p.Value))
-		words = appendComment(words, p.Comment)
+		f.comment(p.Comment)
 	}
-	return words
 }
 
-func appendComment(words []string, comment string) []string {
-	if comment == "" {
-		return words
+// comment writes the words of a clean comment.
+func (f *folder) comment(clean string) {
+	if clean == "" {
+		return
 	}
-	return append(words, commentWords(comment)...)
+	before, rest := "(", escape(clean, `()\`)
+	for more := true; more; before = "" {
+		var word string
+		word, rest, more = strings.Cut(rest, " ")
+		f.word(before, word)
+	}
+	f.append(")")
 }

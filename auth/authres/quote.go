@@ -16,20 +16,18 @@ func QuoteString(text string) string {
 
 // CommentWords are the words of a comment with this text, cleaned and cut as by
 // [Results.Format]; lines may be folded between them.
-func CommentWords(text string) []string { return commentWords(cleanComment(text)) }
+func CommentWords(text string) []string {
+	return strings.Split("("+escape(cleanComment(text), `()\`)+")", " ")
+}
 
 // Fold joins the words of a field whose name is given: with spaces, and with
 // CRLF and one space before a word that would end after column 78.
 func Fold(name string, words []string) string {
-	f := folder{column: len(name + ": ")}
+	f := newFolder(len(name) + len(": "))
 	for _, w := range words {
 		f.word(w)
 	}
-	return f.text.String()
-}
-
-func commentWords(clean string) []string {
-	return strings.Split("("+escape(clean, `()\`)+")", " ")
+	return f.String()
 }
 
 func isDotAtom(s string) bool {

@@ -163,7 +163,7 @@ func quickSign(b *testing.B, raw, tags string) string {
 	h, body := split(raw)
 	var bodies BodyHashes
 	f := message.NewField("DKIM-Signature", " "+strings.TrimSuffix(tags, "B"))
-	list, _ := FieldTags(message.NewField("DKIM-Signature", " "+tags))
+	list, _ := FieldTags(message.NewField("DKIM-Signature", " "+tags), 0)
 	headerCanon, bodyCanon, _ := list.Canonicalizations()
 	bodies.Want(bodyCanon)
 	bodies.Write([]byte(body))

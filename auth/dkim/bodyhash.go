@@ -3,6 +3,8 @@ package dkim
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
+	"math/bits"
 )
 
 // BodyHashes computes the body hashes of a message (RFC 6376 section 3.7): one
@@ -21,6 +23,8 @@ type BodyHashes struct {
 // called again.
 func (b *BodyHashes) Want(c Canonicalization) {
 	switch {
+	case b.sums[c] != nil:
+		return
 	case c == Simple && b.simple == nil:
 		b.simple = &simpleBody{out: newDigester()}
 	case c == Relaxed && b.relaxed == nil:
@@ -53,8 +57,12 @@ func (b *BodyHashes) Sum(c Canonicalization) [sha256.Size]byte {
 		var sum [sha256.Size]byte
 		if c == Relaxed {
 			sum = b.relaxed.sum()
+			b.relaxed.out.release()
+			b.relaxed = nil
 		} else {
 			sum = b.simple.sum()
+			b.simple.out.release()
+			b.simple = nil
 		}
 		b.sums[c] = &sum
 	}
@@ -64,7 +72,7 @@ func (b *BodyHashes) Sum(c Canonicalization) [sha256.Size]byte {
 // A simpleBody is the body without the blank lines at its end (RFC 6376
 // section 3.4.3).
 type simpleBody struct {
-	out  digester
+	out  *digester
 	held int  // line ends that are part of the body only if more follows
 	cr   bool // and a CR after them, which may begin one more
 }
@@ -116,7 +124,7 @@ func (b *simpleBody) sum() [sha256.Size]byte {
 // A relaxedBody has single spaces only, and none at the end of a line (RFC 6376
 // section 3.4.4).
 type relaxedBody struct {
-	out  digester
+	out  *digester
 	held int  // line ends that are part of the body only if more follows
 	wsp  bool // white space that is part of the line only if more follows
 	cr   bool // a CR after all that, which may begin a line end
@@ -148,19 +156,53 @@ func (b *relaxedBody) write(p []byte) {
 	}
 }
 
-// canonicalRun is how many bytes of a line, of which the first is not blank, are
-// in canonical form already. A space counts if the next byte is seen to be none.
+// canonicalRun is how many bytes of p, of which the first is not blank, are in canonical form
+// already: whole lines, too, where another one with text follows at once. A space counts if the
+// next byte is seen to be none.
 func canonicalRun(p []byte) int {
-	for i, c := range p {
-		switch {
+	for i := plainRun(p); ; i += 1 + plainRun(p[i+1:]) {
+		if i >= len(p) {
+			return len(p)
+		}
+		switch c := p[i]; {
 		case c > ' ':
+		case c == '\r' && i+2 < len(p) && p[i+1] == '\n' && p[i+2] > ' ':
+			i += 2
 		case c == '\r' || c == '\t':
 			return i
 		case c == ' ' && (i+1 == len(p) || p[i+1] == '\r' || isBlank(p[i+1])):
 			return i
 		}
 	}
-	return len(p)
+}
+
+// plainRun is how many bytes at the beginning of p are seen, sixteen at a time, to be characters, and
+// spaces between characters. What follows may be so, too.
+func plainRun(p []byte) (n int) {
+	var before uint64 // 0x80 after a space
+	for ; len(p)-n >= 16; n += 16 {
+		blank, odd := blanks(binary.LittleEndian.Uint64(p[n:]))
+		blank2, odd2 := blanks(binary.LittleEndian.Uint64(p[n+8:]))
+		if odd|odd2|blank&(blank<<8|before)|blank2&(blank2<<8|blank>>56) != 0 {
+			first := bits.TrailingZeros64(blank) / 8
+			if blank == 0 {
+				first = 8 + bits.TrailingZeros64(blank2)/8
+			}
+			if first > 0 {
+				return n + first
+			}
+			break
+		}
+		before = blank2 >> 56
+	}
+	return n - int(before>>7) // a space at the end takes another look
+}
+
+// blanks has the high bit of each byte of x that is no more than a space, and of each that is less.
+func blanks(x uint64) (blank, odd uint64) {
+	const ones, low, high = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f, 0x8080808080808080
+	blank = ^(x&low + (0x7f-' ')*ones | x) & high
+	return blank, ^(x&low + (0x80-' ')*ones | x) & high
 }
 
 // release writes what was held back before more of the line.

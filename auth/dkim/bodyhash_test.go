@@ -92,6 +92,29 @@ func FuzzBodyHashes(f *testing.F) {
 	})
 }
 
+// TestBodyEightBytes has white space, line ends and odd bytes at every place of the eight bytes that
+// are looked at together, as the reference sees them.
+func TestBodyEightBytes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for i := range 20_000 {
+		var b strings.Builder
+		for b.Len() < i%64 {
+			if n := rnd.IntN(12); n > 0 {
+				b.WriteString(strings.Repeat("x", n))
+			}
+			b.WriteString([]string{" ", " ", " ", "  ", "\r\n", "\r\n", "\r\n\r\n", " \r\n", "\t", "\r", "\n", "\x00", "\x1f", "\x7f", "\x80", "\xa0", "\xff"}[rnd.IntN(17)])
+		}
+		body := b.String()
+		whole := hashBody(body, len(body)+1, rand.New(wholeSource{}))
+		pieces := hashBody(body, 1+rnd.IntN(20), rnd)
+		for _, c := range canonicalizations {
+			if want := sha256.Sum256(refBody(body, c == Relaxed)); whole[c] != want || pieces[c] != want {
+				t.Fatalf("%s %q: whole %t, pieces %t", c, body, whole[c] == want, pieces[c] == want)
+			}
+		}
+	}
+}
+
 // wholeSource makes hashBody take the largest piece.
 type wholeSource struct{}
 

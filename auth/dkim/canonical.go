@@ -3,6 +3,7 @@ package dkim
 import (
 	"crypto/sha256"
 	"hash"
+	"sync"
 )
 
 // A Canonicalization is an algorithm by which a header or a body is brought
@@ -43,7 +44,17 @@ type digester struct {
 	buf  [bufferSize]byte
 }
 
-func newDigester() digester { return digester{hash: sha256.New()} }
+// digesters keeps those that have given their sum.
+var digesters = sync.Pool{New: func() any { return &digester{hash: sha256.New()} }}
+
+func newDigester() *digester { return digesters.Get().(*digester) }
+
+// release gives the digester to others: it must not be used any more.
+func (d *digester) release() {
+	d.hash.Reset()
+	d.n = 0
+	digesters.Put(d)
+}
 
 func (d *digester) flush() {
 	d.hash.Write(d.buf[:d.n])
@@ -70,6 +81,17 @@ func (d *digester) writeString(s string) {
 		n := copy(d.buf[d.n:], s)
 		d.n += n
 		s = s[n:]
+	}
+}
+
+// writeLower writes a string with ASCII letters in lower case.
+func (d *digester) writeLower(s string) {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		d.writeByte(c)
 	}
 }
 

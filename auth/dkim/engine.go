@@ -119,6 +119,7 @@ func (c *check) hashHeader(limit headerLimit) *verdict {
 		return v
 	}
 	hash := NewHeaderHash(c.sig.headerCanon)
+	defer hash.out.release()
 	for _, i := range fields {
 		hash.Add(limit.header[i])
 	}

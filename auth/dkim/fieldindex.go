@@ -1,31 +1,45 @@
 package dkim
 
-import "assay/auth/message"
+import (
+	"slices"
+
+	"assay/auth/message"
+)
 
 // A FieldIndex finds the fields that signatures cover. It is safe for
 // concurrent use.
 type FieldIndex struct {
-	lowest map[string]int // by name in lower case; -1: the header has none
+	slots  map[string]int // of each name in lower case
+	lowest []int          // the lowest field, by slot; -1: the header has none
 	above  []int          // the next higher field of the same name, or -1
 }
 
 // NewFieldIndex indexes the fields that any of the lists of names has; the names
 // are in lower case, as TagList.Names gives them. It reads the header once.
 func NewFieldIndex(h message.Header, lists ...[]string) *FieldIndex {
-	x := &FieldIndex{lowest: map[string]int{}, above: make([]int, len(h))}
+	x := &FieldIndex{slots: map[string]int{}, above: make([]int, len(h))}
 	for _, names := range lists {
 		for _, name := range names {
-			x.lowest[name] = -1
+			if _, ok := x.slots[name]; !ok {
+				x.slots[name] = len(x.lowest)
+				x.lowest = append(x.lowest, -1)
+			}
 		}
 	}
-	for i, f := range h {
-		name := lowerASCII(trimName(f.Name))
-		if above, ok := x.lowest[name]; ok {
-			x.above[i] = above
-			x.lowest[name] = i
+	for i := range h {
+		if slot, ok := x.slot(h[i].Name); ok {
+			x.above[i] = x.lowest[slot]
+			x.lowest[slot] = i
 		}
 	}
 	return x
+}
+
+// slot finds the name of a field, without garbage unless it is long.
+func (x *FieldIndex) slot(name string) (slot int, ok bool) {
+	var room [64]byte
+	slot, ok = x.slots[string(appendLower(room[:0], trimName(name)))]
+	return slot, ok
 }
 
 // Pick lists the fields that a signature with these names in h= covers, in the
@@ -36,12 +50,13 @@ func NewFieldIndex(h message.Header, lists ...[]string) *FieldIndex {
 // NewFieldIndex was not given it finds nothing.
 func (x *FieldIndex) Pick(names []string, own int) []int {
 	fields := make([]int, 0, len(names))
-	next := make(map[string]int, len(names))
+	next := slices.Clone(x.lowest)
 	for _, name := range names {
-		i, ok := next[name]
+		slot, ok := x.slots[name]
 		if !ok {
-			i = x.lowestOf(name)
+			continue
 		}
+		i := next[slot]
 		if i >= 0 && i == own {
 			i = x.above[i]
 		}
@@ -49,14 +64,7 @@ func (x *FieldIndex) Pick(names []string, own int) []int {
 			fields = append(fields, i)
 			i = x.above[i]
 		}
-		next[name] = i
+		next[slot] = i
 	}
 	return fields
-}
-
-func (x *FieldIndex) lowestOf(name string) int {
-	if i, ok := x.lowest[name]; ok {
-		return i
-	}
-	return -1
 }

@@ -23,8 +23,9 @@ var (
 
 // FieldTags reads the value of a field that holds a signature: DKIM-Signature,
 // ARC-Message-Signature or ARC-Seal. It is an error if that is no tag-list by the
-// grammar of RFC 6376 section 3.2, or the field is over 64 KiB.
-func FieldTags(f message.Field) (TagList, error) {
+// grammar of RFC 6376 section 3.2, or the field is over 64 KiB. With more than maxTags tags,
+// where zero or less means DefaultMaxTags, that is ErrTooManyTags.
+func FieldTags(f message.Field, maxTags int) (TagList, error) {
 	if len(f.Raw) > maxSignatureField {
 		return nil, errTooLarge
 	}
@@ -32,7 +33,7 @@ func FieldTags(f message.Field) (TagList, error) {
 	if colon < 0 {
 		return nil, errNoColon
 	}
-	tags, err := parseTags(f.Raw[colon+1:])
+	tags, err := parseTags(f.Raw[colon+1:], maxTags)
 	for i := range tags { // positions are those in the field
 		tags[i].start += colon + 1
 		tags[i].end += colon + 1

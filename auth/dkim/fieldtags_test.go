@@ -11,7 +11,7 @@ import (
 
 func TestFieldTags(t *testing.T) {
 	f := message.NewField("ARC-Seal", " i=1; b=ab\r\n c ; d=Example.org; h=From : TO::x")
-	tags, err := FieldTags(f)
+	tags, err := FieldTags(f, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestFieldTags(t *testing.T) {
 		"ARC-Seal: i=" + strings.Repeat("1", maxSignatureField-12+1): errTooLarge,
 		"ARC-Seal: i=1; i=2": errTagDuplicate,
 	} {
-		if tags, err := FieldTags(message.Field{Name: "ARC-Seal", Raw: raw}); err != want || err != nil && tags != nil {
+		if tags, err := FieldTags(message.Field{Name: "ARC-Seal", Raw: raw}, 0); err != want || err != nil && tags != nil {
 			t.Errorf("%.40q: %d tags, %v; want %v", raw, len(tags), err, want)
 		}
 	}
@@ -86,7 +86,7 @@ func TestCanonicalizations(t *testing.T) {
 		"c=simple/relaxed": "simple/relaxed true", "c=relaxed": "relaxed/simple true", "c=Relaxed/RELAXED": "relaxed/relaxed true",
 		"c=": "false", "c=/": "false", "c=simple/": "false", "c=/simple": "false", "c=nofws": "false", "c=relaxed/simple/x": "false", "c=relaxed / simple": "false",
 	} {
-		tags, _ := parseTags(in)
+		tags, _ := parseTags(in, 0)
 		header, body, ok := tags.Canonicalizations()
 		if got := fmt.Sprintf("%s/%s %t", header, body, ok); ok && got != want || !ok && want != "false" {
 			t.Errorf("%s: %s, want %s", in, got, want)

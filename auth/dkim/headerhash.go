@@ -14,7 +14,7 @@ import (
 // linear time. Its methods are called one at a time.
 type HeaderHash struct {
 	canon Canonicalization
-	out   digester
+	out   *digester
 	err   error
 }
 
@@ -50,8 +50,9 @@ func (h *HeaderHash) Sum() ([sha256.Size]byte, error) { return h.out.sum(), h.er
 // Clone returns a copy that goes on by itself, so that a beginning that several
 // hashes have in common is hashed once.
 func (h *HeaderHash) Clone() *HeaderHash {
-	c := *h
-	c.out.hash = cloneHash(h.out.hash)
+	c, out := *h, *h.out
+	out.hash = cloneHash(h.out.hash)
+	c.out = &out
 	return &c
 }
 
@@ -76,7 +77,7 @@ func (h *HeaderHash) field(f message.Field, start, end int) {
 		h.simple(f.Raw[end:])
 		return
 	}
-	h.out.writeString(lowerASCII(trimName(name)))
+	h.out.writeLower(trimName(name))
 	h.out.writeByte(':')
 	r := relaxedValue{h: h}
 	r.write(f.Raw[len(name)+1 : start])

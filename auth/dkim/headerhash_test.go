@@ -128,7 +128,7 @@ func TestAddSignature(t *testing.T) {
 	}
 	for _, tt := range tests {
 		f := message.Field{Name: "S", Raw: tt.in}
-		tags, err := FieldTags(f)
+		tags, err := FieldTags(f, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func FuzzHeaderHash(f *testing.F) {
 		}
 		field := message.NewField(name, value)
 		signature := message.NewField("S", tags)
-		list, err := FieldTags(signature)
+		list, err := FieldTags(signature, 0)
 		if err != nil {
 			list, signature.Raw = nil, "S: b="
 		}

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -34,20 +35,24 @@ type keyRecord struct {
 var (
 	errNotKey    = errors.New("dkim: not a key record")
 	errKeySyntax = errors.New("dkim: key record: syntax error")
+	errKeyTags   = fmt.Errorf("%w: %w", errKeySyntax, ErrTooManyTags)
 )
 
 // parseKeyRecord reads one TXT record. errNotKey is for records that have
-// another purpose: a wildcard, SPF, a site verification.
-func parseKeyRecord(txt string) (*keyRecord, error) {
+// another purpose: a wildcard, SPF, a site verification. It may have maxTags tags, as by parseTags.
+func parseKeyRecord(txt string, maxTags int) (*keyRecord, error) {
 	if len(txt) > maxKeyRecord {
 		return nil, errKeySyntax
 	}
-	tags, err := parseTags(dropEmptyTags(txt))
-	if err != nil {
-		if looksLikeKey(txt) {
-			return nil, errKeySyntax
-		}
+	tags, err := parseTags(dropEmptyTags(txt), maxTags)
+	switch {
+	case err == nil:
+	case !looksLikeKey(txt):
 		return nil, errNotKey
+	case errors.Is(err, ErrTooManyTags):
+		return nil, errKeyTags
+	default:
+		return nil, errKeySyntax
 	}
 	if err := checkKeyVersion(tags); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func TestParseKeyRecord(t *testing.T) {
 		{"p=" + strings.Repeat("A", maxKeyRecord), errKeySyntax},
 	}
 	for _, tt := range tests {
-		k, err := parseKeyRecord(tt.txt)
+		k, err := parseKeyRecord(tt.txt, 0)
 		if !errors.Is(err, tt.err) || (k == nil) != (tt.err != nil) {
 			t.Errorf("%.60q: %v, %v; want %v", tt.txt, k, err, tt.err)
 		}
@@ -51,7 +51,7 @@ func TestKeySuits(t *testing.T) {
 	pkix := publicText(&rsa1024().PublicKey)
 	pkcs1 := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&rsa1024().PublicKey))
 	ed := publicText(edwards().Public())
-	limits := KeyLimits{1024, 8192}
+	limits := KeyLimits{MinRSABits: 1024, MaxRSABits: 8192}
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestKeySuits(t *testing.T) {
 		{"p=" + fakeRSA(65536), "rsa-sha256", own, Policy, "key too large"},
 	}
 	for _, tt := range tests {
-		k, err := parseKeyRecord(tt.txt)
+		k, err := parseKeyRecord(tt.txt, 0)
 		if err != nil {
 			t.Errorf("%.60q: %v", tt.txt, err)
 			continue
@@ -144,14 +144,14 @@ func FuzzKeyRecord(f *testing.F) {
 	f.Add("v=DKIM1; h=sha1:sha256; k=rsa; n=x; s=email:*; t=y:s; p=")
 	f.Add("v=spf1 -all")
 	f.Fuzz(func(t *testing.T, txt string) {
-		k, err := parseKeyRecord(txt)
+		k, err := parseKeyRecord(txt, 0)
 		if err != nil {
 			return
 		}
-		if v := k.suits(KeyUse{Algorithm: RSASHA256}, KeyLimits{1024, 8192}); v != nil {
+		if v := k.suits(KeyUse{Algorithm: RSASHA256}, KeyLimits{MinRSABits: 1024, MaxRSABits: 8192}); v != nil {
 			return
 		}
-		again, err := parseKeyRecord(libraryRecord(k))
+		again, err := parseKeyRecord(libraryRecord(k), 0)
 		if err != nil || again.data != k.data || again.bits != k.bits || again.kind != k.kind {
 			t.Errorf("%q became %+v, %v", txt, again, err)
 		}

@@ -245,7 +245,7 @@ func testOneQuestion(t *testing.T, e Engine) {
 // TestLibraryErrors: an error that isn't known is never a fail, and only what
 // was verified is a pass.
 func TestLibraryErrors(t *testing.T) {
-	key, err := parseKeyRecord(rsaRecord(rsa2048()))
+	key, err := parseKeyRecord(rsaRecord(rsa2048()), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,37 +17,51 @@ import (
 // time. Stop must be called.
 type Keys struct {
 	ctx      context.Context
-	cancel   context.CancelFunc
+	cancel   context.CancelFunc // nil until something is looked up in a goroutine
 	resolver dns.Resolver
 	limits   KeyLimits
 	lookups  map[string]*KeyLookup
 	running  sync.WaitGroup
+	stopped  bool
 }
 
-// KeyLimits are the sizes of RSA keys that are accepted, in bits.
+// KeyLimits are what keys are accepted.
 type KeyLimits struct {
-	MinRSABits int // anything below 1024 means 1024 (RFC 8301 section 3.2)
-	MaxRSABits int // zero or less means 8192
+	MinRSABits int // of RSA keys; anything below 1024 means 1024 (RFC 8301 section 3.2)
+	MaxRSABits int // of RSA keys; zero or less means 8192
+	MaxTags    int // of a key record; zero or less means DefaultMaxTags
+
+	Cache *KeyCache // of parsed key records; nil: each is parsed anew
 }
 
 // NewKeys prepares lookups, which end when ctx does. Nothing is asked yet.
 func NewKeys(ctx context.Context, r dns.Resolver, limits KeyLimits) *Keys {
-	k := &Keys{resolver: r, lookups: map[string]*KeyLookup{}}
-	k.ctx, k.cancel = context.WithCancel(ctx)
+	k := &Keys{ctx: ctx, resolver: r, lookups: map[string]*KeyLookup{}, limits: limits}
 	k.limits.MinRSABits = max(limits.MinRSABits, leastRSABits)
 	k.limits.MaxRSABits = cmp.Or(max(limits.MaxRSABits, 0), defaultMaxRSABits)
 	return k
 }
 
-// Ask begins the lookup of a key (RFC 6376 section 3.6.2.1), or returns the
-// lookup that has begun before. Selector and domain are as TagList.Domain gives them.
+// Ask begins the lookup of a key (RFC 6376 section 3.6.2.1), which is over at once if the answer
+// is at hand, or returns the lookup that has begun before. Selector and domain are as TagList.Domain gives them.
 func (k *Keys) Ask(selector, domain string) *KeyLookup {
 	name := selector + "._domainkey." + domain
 	if l, ok := k.lookups[name]; ok {
 		return l
 	}
-	l := &KeyLookup{name: name, limits: k.limits, done: make(chan struct{})}
+	l := &KeyLookup{name: name, limits: k.limits}
 	k.lookups[name] = l
+	if a, ok := dns.Peek(k.resolver, l.question()); ok {
+		l.answer = l.limits.readPublished(a.Texts)
+		return l
+	}
+	if k.cancel == nil {
+		k.ctx, k.cancel = context.WithCancel(k.ctx)
+	}
+	if k.stopped {
+		k.cancel()
+	}
+	l.done = make(chan struct{})
 	k.running.Go(func() { l.ask(k.ctx, k.resolver) })
 	return l
 }
@@ -64,7 +78,10 @@ func (k *Keys) Wait() {
 
 // Stop ends the lookups and waits until none is running. Idempotent.
 func (k *Keys) Stop() {
-	k.cancel()
+	k.stopped = true
+	if k.cancel != nil {
+		k.cancel()
+	}
 	k.running.Wait()
 }
 
@@ -73,8 +90,8 @@ func (k *Keys) Stop() {
 type KeyLookup struct {
 	name     string
 	limits   KeyLimits
-	done     chan struct{}
-	answer   published // once done is closed, like panicked
+	done     chan struct{} // nil: the answer was at hand
+	answer   published     // once done is closed, like panicked
 	panicked *dns.Panic
 }
 
@@ -84,6 +101,8 @@ type published struct {
 	problem *verdict
 }
 
+func (l *KeyLookup) question() dns.Question { return dns.Question{Name: l.name, Type: dns.TypeTXT} }
+
 func (l *KeyLookup) ask(ctx context.Context, r dns.Resolver) {
 	defer close(l.done)
 	defer func() {
@@ -92,19 +111,22 @@ func (l *KeyLookup) ask(ctx context.Context, r dns.Resolver) {
 		}
 	}()
 	l.answer.problem = temporary("key unavailable", errPanicked)
-	a, err := r.Resolve(ctx, dns.Question{Name: l.name, Type: dns.TypeTXT})
+	a, err := r.Resolve(ctx, l.question())
 	if err != nil {
 		err = fmt.Errorf("dkim: key %s: %w", l.name, err)
 		l.answer.problem = temporary("key unavailable", err)
 		return
 	}
-	l.answer = readPublished(a.Texts)
+	l.answer = l.limits.readPublished(a.Texts)
 }
 
 var errPanicked = errors.New("dkim: the lookup panicked")
 
 // Done tells whether there is an answer, or none to come.
 func (l *KeyLookup) Done() bool {
+	if l.done == nil {
+		return true
+	}
 	select {
 	case <-l.done:
 		return true
@@ -154,7 +176,9 @@ func (l *KeyLookup) Key(use KeyUse) Key {
 // Where several do, RFC 6376 section 3.6.2.2 defines no result, so that none is
 // better than any.
 func (l *KeyLookup) choose(use KeyUse) (*keyRecord, *verdict) {
-	<-l.done
+	if l.done != nil {
+		<-l.done
+	}
 	if l.answer.problem != nil {
 		return nil, l.answer.problem
 	}
@@ -178,19 +202,23 @@ func (l *KeyLookup) choose(use KeyUse) (*keyRecord, *verdict) {
 }
 
 // readPublished picks the key records among all TXT records of the name.
-func readPublished(texts []string) published {
+func (limits KeyLimits) readPublished(texts []string) published {
 	var p published
-	bad := false
+	var bad error
 	for _, text := range uniqueSorted(texts) {
-		k, err := parseKeyRecord(text)
+		k, err := limits.Cache.parse(text, limits.MaxTags)
 		if err == nil {
 			p.keys = append(p.keys, k)
 		}
-		bad = bad || errors.Is(err, errKeySyntax)
+		if errors.Is(err, errKeySyntax) {
+			bad = cmp.Or(bad, err)
+		}
 	}
 	switch {
 	case len(p.keys) > 0:
-	case bad:
+	case errors.Is(bad, ErrTooManyTags):
+		p.problem = permanent("too many tags in key")
+	case bad != nil:
 		p.problem = permanent("key syntax error")
 	default:
 		p.problem = permanent("no key for signature")

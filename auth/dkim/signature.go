@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,7 @@ type tagLimits struct {
 	now      time.Time
 	grace    time.Duration // after x=
 	maxNames int
+	maxTags  int // as by FieldTags
 }
 
 // A reader is the tags of one field, and what they are judged by.
@@ -53,8 +55,11 @@ func readSignature(f message.Field, index int, limits tagLimits) (*signature, *v
 	if len(f.Raw) > maxSignatureField {
 		return s, policy("signature field too large")
 	}
-	tags, err := FieldTags(f)
-	if err != nil {
+	tags, err := FieldTags(f, limits.maxTags)
+	switch {
+	case errors.Is(err, ErrTooManyTags):
+		return s, policy("too many tags in signature")
+	case err != nil:
 		return s, &verdict{Neutral, "malformed signature", err}
 	}
 	s.tags = tags

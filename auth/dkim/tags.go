@@ -1,14 +1,15 @@
 package dkim
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"unicode/utf8"
 )
 
-// maxTags bounds the tags of one list. RFC 6376 defines 14 for a signature and
-// sets no limit.
-const maxTags = 64
+// DefaultMaxTags bounds the tags of one list where nothing else is set. RFC 6376 defines 14 for a
+// signature and sets no limit.
+const DefaultMaxTags = 64
 
 // A tag is one tag-spec of a tag-list (RFC 6376 section 3.2).
 type tag struct {
@@ -18,8 +19,7 @@ type tag struct {
 	end   int    // where they end: at ";" or the end of the list
 }
 
-// A TagList is a tag-list (RFC 6376 section 3.2) without duplicates, of at most
-// 64 tags. Names are case-sensitive.
+// A TagList is a tag-list (RFC 6376 section 3.2) without duplicates. Names are case-sensitive.
 type TagList []tag
 
 var (
@@ -27,12 +27,16 @@ var (
 	errTagEquals    = errors.New("dkim: a tag without an equals sign")
 	errTagValue     = errors.New("dkim: a character that no tag may hold")
 	errTagDuplicate = errors.New("dkim: a tag that occurs twice")
-	errTagCount     = errors.New("dkim: too many tags")
 )
 
-// parseTags reads a tag-list by the grammar of RFC 6376 section 3.2, in linear
-// time. Values may hold UTF-8, as the section advises (RFC 8616 needs it).
-func parseTags(s string) (TagList, error) {
+// ErrTooManyTags is the error for a tag-list with more tags than the limit.
+var ErrTooManyTags = errors.New("dkim: too many tags")
+
+// parseTags reads a tag-list of at most maxTags tags by the grammar of RFC 6376 section 3.2; zero or
+// less means DefaultMaxTags. The time is linear in the text, and for each tag in maxTags. Values
+// may hold UTF-8, as the section advises (RFC 8616 needs it).
+func parseTags(s string, maxTags int) (TagList, error) {
+	maxTags = cmp.Or(max(maxTags, 0), DefaultMaxTags)
 	list := make(TagList, 0, 16)
 	for i := 0; ; {
 		t, err := parseTag(s, i)
@@ -43,7 +47,7 @@ func parseTags(s string) (TagList, error) {
 			return nil, errTagDuplicate
 		}
 		if len(list) == maxTags {
-			return nil, errTagCount
+			return nil, ErrTooManyTags
 		}
 		list = append(list, t)
 		i = t.end + 1
@@ -163,6 +167,18 @@ func removeSpace(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// appendLower appends lowerASCII of s.
+func appendLower(b []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // lowerASCII lower-cases ASCII letters and leaves every other byte alone.

@@ -54,7 +54,7 @@ func TestParseTags(t *testing.T) {
 		{in: many + "=1", want: many + "=1"},
 	}
 	for _, tt := range tests {
-		list, err := parseTags(tt.in)
+		list, err := parseTags(tt.in, 0)
 		var got []string
 		for _, tag := range list {
 			got = append(got, tag.name+"="+tag.value)
@@ -67,14 +67,14 @@ func TestParseTags(t *testing.T) {
 
 func TestParseTagsCount(t *testing.T) {
 	var parts []string
-	for i := range maxTags {
+	for i := range DefaultMaxTags {
 		parts = append(parts, fmt.Sprintf("t%d=", i))
 	}
-	if list, err := parseTags(strings.Join(parts, ";")); err != nil || len(list) != maxTags {
-		t.Errorf("%d tags: %d, %v", maxTags, len(list), err)
+	if list, err := parseTags(strings.Join(parts, ";"), 0); err != nil || len(list) != DefaultMaxTags {
+		t.Errorf("%d tags: %d, %v", DefaultMaxTags, len(list), err)
 	}
-	if _, err := parseTags(strings.Join(append(parts, "last="), ";")); err != errTagCount {
-		t.Errorf("%d tags: %v", maxTags+1, err)
+	if _, err := parseTags(strings.Join(append(parts, "last="), ";"), 0); err != ErrTooManyTags {
+		t.Errorf("%d tags: %v", DefaultMaxTags+1, err)
 	}
 }
 
@@ -83,7 +83,7 @@ func FuzzParseTags(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		list, err := parseTags(s)
+		list, err := parseTags(s, 0)
 		if (err == nil) == (len(list) == 0) {
 			t.Fatalf("%d tags and %v", len(list), err)
 		}
@@ -94,7 +94,7 @@ func FuzzParseTags(f *testing.F) {
 			}
 			plain = append(plain, tag.name+"="+tag.value)
 		}
-		again, err := parseTags(strings.Join(plain, ";"))
+		again, err := parseTags(strings.Join(plain, ";"), 0)
 		same := func(a, b tag) bool { return a.name == b.name && a.value == b.value }
 		if len(list) > 0 && (err != nil || !slices.EqualFunc(list, again, same)) {
 			t.Errorf("written again: %v, %v; was %v", again, err, list)

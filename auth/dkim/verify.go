@@ -6,7 +6,7 @@
 //
 //   - Policy, though RFC 6376 would verify it: l= (its section 8.2 allows that); From
 //     fields of which one is not signed; t= more than five minutes ahead; more
-//     signatures, names in h= or header bytes than the limits.
+//     signatures, tags, names in h= or header bytes than the limits.
 //   - Neutral: a line end in a signed field that is no fold.
 //   - "_" and hyphens at the ends of labels are accepted in d=, s= and i=, and
 //     tag-specs without anything in key records.
@@ -34,6 +34,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"assay/auth/dns"
@@ -70,6 +71,10 @@ type Verifier struct {
 	// bits. Zero or less means 8192; RFC 8301 section 3.2 asks for 4096.
 	MaxRSABits int
 
+	// MaxTags bounds the tags of one signature, which gets the result policy with more, and of one key
+	// record. Zero or less means DefaultMaxTags.
+	MaxTags int
+
 	// MaxNames bounds the names in one h= tag. Zero or less means DefaultMaxNames.
 	MaxNames int
 
@@ -79,6 +84,9 @@ type Verifier struct {
 
 	// Grace is how long after x= a signature is still taken. Zero or less: not at all.
 	Grace time.Duration
+
+	// Keys keeps parsed key records. Nil means that each is parsed anew.
+	Keys *KeyCache
 
 	// Only says, by their fields, which signatures are to be verified; the others get the
 	// result policy, nothing is looked up for them, and they don't count for MaxSignatures.
@@ -195,11 +203,11 @@ func (v *Verifier) tagLimits() tagLimits {
 	if v.Now != nil {
 		now = v.Now
 	}
-	return tagLimits{now(), max(v.Grace, 0), cmp.Or(max(v.MaxNames, 0), DefaultMaxNames)}
+	return tagLimits{now(), max(v.Grace, 0), cmp.Or(max(v.MaxNames, 0), DefaultMaxNames), v.MaxTags}
 }
 
 func (v *Verifier) keyLimits() KeyLimits {
-	return KeyLimits{MinRSABits: v.MinRSABits, MaxRSABits: v.MaxRSABits}
+	return KeyLimits{MinRSABits: v.MinRSABits, MaxRSABits: v.MaxRSABits, MaxTags: v.MaxTags, Cache: v.Keys}
 }
 
 // Domains lists the signing domains whose signatures are being verified,
@@ -263,7 +271,7 @@ func (n *Verification) Cancel() {
 
 func isNamed(f message.Field, lowerName string) bool {
 	name := trimName(f.Name)
-	return len(name) == len(lowerName) && lowerASCII(name) == lowerName
+	return len(name) == len(lowerName) && strings.EqualFold(name, lowerName) // of one length: nothing but ASCII is equal
 }
 
 func countFields(h message.Header, lowerName string) (n int) {

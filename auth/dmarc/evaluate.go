@@ -56,7 +56,7 @@ type Evaluation struct {
 
 // An author is the policy discovery of one author domain.
 type author struct {
-	done   chan struct{} // closed when it is over
+	done   chan struct{} // closed when it is over; nil: it was at once
 	policy policy
 }
 
@@ -116,18 +116,24 @@ func (v *Evaluation) Expect(identifiers []string) {
 }
 
 // beginAuthor starts the policy discovery of an author domain. A goroutine of its own
-// goes on as soon as the walk is over, if the domain's existence has to be looked up.
+// goes on as soon as the walk is over, if the domain's existence has to be looked up; there is
+// none where everything is at hand.
 func (v *Evaluation) beginAuthor(domain string) {
 	if v.authors[domain] != nil {
 		return
 	}
-	v.lookups.beginWalkBy(v.lookups.resolver, domain)
-	a := &author{done: make(chan struct{})}
+	l, a := v.lookups, &author{}
 	v.authors[domain] = a
-	v.lookups.running.Go(func() {
+	if l.beginWalkBy(l.resolver, domain) {
+		if a.policy = l.walk(domain).policy(); !a.policy.asksExistence() {
+			return
+		}
+	}
+	a.done = make(chan struct{})
+	l.running.Go(func() {
 		defer close(a.done)
-		defer v.lookups.recovered(nil)
-		a.policy = v.lookups.discover(domain)
+		defer l.recovered(nil)
+		a.policy = l.discover(domain)
 	})
 }
 
@@ -166,7 +172,9 @@ func (v *Evaluation) policyOf(domain string) policy {
 	if a == nil {
 		return v.lookups.discover(domain)
 	}
-	<-a.done // lookups end with the context, so this ends
+	if a.done != nil {
+		<-a.done // lookups end with the context, so this ends
+	}
 	v.lookups.raise()
 	return a.policy
 }

@@ -12,10 +12,11 @@ import (
 
 var errEnded = errors.New("dmarc: the evaluation has ended")
 
-// lookups asks each question of one message once, in a goroutine of its own.
+// lookups asks each question of one message once, in a goroutine of its own unless the answer is
+// at hand.
 type lookups struct {
 	ctx      context.Context
-	cancel   context.CancelFunc
+	cancel   context.CancelFunc // nil until a question is asked in a goroutine, which makes ctx end with it
 	resolver dns.Resolver
 	others   dns.Resolver // for walks that are no author's
 
@@ -30,7 +31,7 @@ type lookups struct {
 // A lookup is one question and, once done is closed, its answer.
 type lookup struct {
 	domain string
-	done   chan struct{}
+	done   chan struct{} // nil: the answer was at hand
 	answer dns.Answer
 	node   node // of a TXT question
 	err    error
@@ -49,8 +50,7 @@ func newLookups(ctx context.Context, r, others dns.Resolver) *lookups {
 	if others == nil {
 		others = r
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	return &lookups{ctx: ctx, cancel: cancel, resolver: r, others: others, asked: map[dns.Question]*lookup{}}
+	return &lookups{ctx: ctx, resolver: r, others: others, asked: map[dns.Question]*lookup{}}
 }
 
 // begin starts what is to be known about a domain, unless it has begun, by whichever resolver: its
@@ -62,30 +62,61 @@ func (l *lookups) begin(r dns.Resolver, domain string, typ dns.Type) *lookup {
 	if k := l.asked[key]; k != nil {
 		return k
 	}
-	k := &lookup{domain: domain, done: make(chan struct{})}
+	k := &lookup{domain: domain}
 	l.asked[key] = k
 	if l.ended {
 		k.fail(errEnded)
-		close(k.done)
 		return k
 	}
+	q := dns.Question{Name: domain, Type: typ}
+	if typ == dns.TypeTXT {
+		q.Name = "_dmarc." + domain
+	}
+	if a, ok := dns.Peek(r, q); ok {
+		k.set(q, a, nil)
+		return k
+	}
+	k.done = make(chan struct{})
+	ctx := l.cancelable()
 	l.running.Go(func() {
 		defer close(k.done)
 		defer l.recovered(k)
-		k.resolve(l.ctx, r, typ)
+		a, err := r.Resolve(ctx, q)
+		k.set(q, a, err)
 	})
 	return k
 }
 
-func (k *lookup) resolve(ctx context.Context, r dns.Resolver, typ dns.Type) {
-	if typ == dns.TypeTXT {
-		answer, err := r.Resolve(ctx, dns.Question{Name: "_dmarc." + k.domain, Type: typ})
-		k.node = readNode(k.domain, answer, err)
-		return
+// cancelable is the context of questions, which end cancels. The caller holds mu.
+func (l *lookups) cancelable() context.Context {
+	if l.cancel == nil {
+		l.ctx, l.cancel = context.WithCancel(l.ctx)
 	}
-	var err error
-	if k.answer, err = r.Resolve(ctx, dns.Question{Name: k.domain, Type: typ}); err != nil {
+	return l.ctx
+}
+
+// set takes the answer.
+func (k *lookup) set(q dns.Question, a dns.Answer, err error) {
+	switch {
+	case q.Type == dns.TypeTXT:
+		k.node = readNode(k.domain, a, err)
+	case err != nil:
 		k.fail(err)
+	default:
+		k.answer = a
+	}
+}
+
+// isDone tells whether there is an answer, or none to come.
+func (k *lookup) isDone() bool {
+	if k.done == nil {
+		return true
+	}
+	select {
+	case <-k.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -126,17 +157,18 @@ func (l *lookups) raise() {
 // wait waits for the answer, at most until the context is done. What it
 // returns is not k when that is still under way.
 func (l *lookups) wait(k *lookup) *lookup {
-	select {
-	case <-k.done: // also when the context is done
+	if k.isDone() { // also when the context is done
 		return k
-	default:
 	}
+	l.mu.Lock()
+	ctx := l.cancelable()
+	l.mu.Unlock()
 	select {
 	case <-k.done:
 		return k
-	case <-l.ctx.Done():
+	case <-ctx.Done():
 		late := &lookup{domain: k.domain}
-		late.fail(context.Cause(l.ctx))
+		late.fail(context.Cause(ctx))
 		return late
 	}
 }
@@ -144,17 +176,22 @@ func (l *lookups) wait(k *lookup) *lookup {
 // beginWalk asks for all names of a walk that is no author's at once.
 func (l *lookups) beginWalk(domain string) { l.beginWalkBy(l.others, domain) }
 
-func (l *lookups) beginWalkBy(r dns.Resolver, domain string) {
-	for _, d := range walkDomains(domain) {
-		l.begin(r, d, dns.TypeTXT)
+// beginWalkBy tells whether all of it is known already.
+func (l *lookups) beginWalkBy(r dns.Resolver, domain string) (known bool) {
+	known = true
+	var names [MaxQueries]string
+	for _, d := range walkDomains(&names, domain) {
+		known = l.begin(r, d, dns.TypeTXT).isDone() && known
 	}
+	return known
 }
 
 // walk begins a tree walk, unless it has begun, and waits for it. The result is that of
 // asking one name after the other, although all are asked at once.
 func (l *lookups) walk(domain string) *walk {
 	var pending [MaxQueries]*lookup
-	domains := walkDomains(domain)
+	var names [MaxQueries]string
+	domains := walkDomains(&names, domain)
 	for i, d := range domains {
 		pending[i] = l.begin(l.others, d, dns.TypeTXT)
 	}
@@ -181,7 +218,9 @@ func (l *lookups) exists(domain string) (bool, error) {
 func (l *lookups) end() {
 	l.mu.Lock()
 	l.ended = true
+	if l.cancel != nil {
+		l.cancel()
+	}
 	l.mu.Unlock()
-	l.cancel()
 	l.running.Wait()
 }

@@ -17,7 +17,16 @@ type policy struct {
 
 // discover finds the policy for an author domain.
 func (l *lookups) discover(domain string) policy {
-	w := l.walk(domain)
+	p := l.walk(domain).policy()
+	if p.asksExistence() {
+		exists, err := l.exists(domain)
+		p.choose(exists, err)
+	}
+	return p
+}
+
+// policy is what the walk alone tells of the domain where it started. Of a subdomain that is sp.
+func (w *walk) policy() policy {
 	p := policy{walk: w}
 	p.node, p.err = w.policyNode()
 	p.issues = w.issues(p.node)
@@ -25,25 +34,28 @@ func (l *lookups) discover(domain string) policy {
 	case p.node == nil:
 	case p.node.record.NoProcessing:
 		p.node = nil
-	case p.node.domain == domain:
+	case p.node.domain == w.domain:
 		p.published = p.node.record.Policy
 	default:
-		p.choose(l)
+		p.published, _ = p.node.record.subdomainPolicies()
 	}
 	return p
 }
 
-// choose takes the policy for a subdomain: sp, or np if the author domain does
-// not exist. That is looked up only if it makes a difference and is not known
-// yet: a domain exists when the _dmarc name below it does (RFC 8020). Until it is
-// known the milder of both applies.
-func (p *policy) choose(l *lookups) {
-	existing, missing := p.node.record.subdomainPolicies()
-	p.published = existing
-	if existing == missing || !p.walk.nodes[0].nxdomain {
-		return
+// asksExistence tells whether the domain's existence makes a difference and is not known
+// yet: a domain exists when the _dmarc name below it does (RFC 8020).
+func (p *policy) asksExistence() bool {
+	if p.node == nil || p.node.domain == p.walk.domain || !p.walk.nodes[0].nxdomain {
+		return false
 	}
-	exists, err := l.exists(p.walk.domain)
+	existing, missing := p.node.record.subdomainPolicies()
+	return existing != missing
+}
+
+// choose takes the policy for a subdomain: sp, or np if the author domain does
+// not exist. Where that is not known the milder of both applies.
+func (p *policy) choose(exists bool, err error) {
+	existing, missing := p.node.record.subdomainPolicies()
 	switch p.existErr = err; {
 	case err != nil:
 		if missing.strictness() < existing.strictness() {

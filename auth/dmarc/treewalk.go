@@ -12,9 +12,9 @@ const MaxQueries = 8
 
 // walkDomains lists the domains whose records a tree walk asks for, in its order
 // (RFC 9989 section 4.10, steps 3 to 7): the domain, then its parents with at
-// most 7 labels. Policy discovery (section 4.10.1) asks for the same names.
-func walkDomains(domain string) []string {
-	domains := append(make([]string, 0, MaxQueries), domain)
+// most 7 labels. Policy discovery (section 4.10.1) asks for the same names. They are put into room.
+func walkDomains(room *[MaxQueries]string, domain string) []string {
+	domains := append(room[:0], domain)
 	parent := parentOf(domain)
 	for labels := strings.Count(domain, "."); labels >= MaxQueries; labels-- {
 		parent = parentOf(parent)

@@ -27,7 +27,7 @@ func TestWalkDomains(t *testing.T) {
 		"a.b.c.d.e.f.g.h.i.j.mail.example.com": "a.b.c.d.e.f.g.h.i.j.mail.example.com g.h.i.j.mail.example.com " +
 			"h.i.j.mail.example.com i.j.mail.example.com j.mail.example.com mail.example.com example.com com",
 	} {
-		if got := strings.Join(walkDomains(domain), " "); got != want {
+		if got := strings.Join(walkDomains(new([MaxQueries]string), domain), " "); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", domain, got, want)
 		}
 	}
@@ -221,7 +221,7 @@ func TestSameOrgIsExact(t *testing.T) {
 	names := []string{"a.x.t", "b.a.x.t", "c.x.t", "x.t", "t"}
 	at := func(domain string, nodes []node) *walk {
 		var path []node
-		for _, d := range walkDomains(domain) {
+		for _, d := range walkDomains(new([MaxQueries]string), domain) {
 			i := slices.IndexFunc(nodes, func(n node) bool { return n.domain == d })
 			path = append(path, nodes[i])
 			if nodes[i].stops() {

@@ -3,16 +3,13 @@ package dns
 import (
 	"cmp"
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// A Cache is a Resolver that keeps the answers of another one, in an LRU per
-// record type, as long as their TTLs allow, and asks equal questions that come
+// A Cache is a Resolver that keeps the answers of another one, in LRUs by record
+// type, each in shards with locks of their own, as long as their TTLs allow, and asks equal questions that come
 // at the same time only once. Errors aren't kept. An answer has the TTL that
 // remains.
 //
@@ -44,16 +41,14 @@ type Cache struct {
 	Now func() time.Time
 
 	once   sync.Once
-	stores map[Type]*store
+	stores [5]*store // see store
 
 	// The fields above with their defaults.
 	maxTTL, negativeTTL time.Duration
 	now                 func() time.Time
 
-	mu      sync.Mutex
-	flights map[Question]*flight
-
-	hits, shared, misses, panics atomic.Uint64
+	hits                   atomic.Uint64 // that peek did not count
+	shared, misses, panics atomic.Uint64
 }
 
 func (c *Cache) start() {
@@ -64,12 +59,28 @@ func (c *Cache) start() {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.flights = map[Question]*flight{}
-	c.stores = map[Type]*store{}
-	for _, typ := range []Type{TypeA, TypeAAAA, TypePTR, TypeMX} {
-		c.stores[typ] = newStore(max(entries/8, 1))
+	for i := range c.stores {
+		c.stores[i] = newStore(max(entries/8, 1))
 	}
-	c.stores[TypeTXT] = newStore(max(entries/2, 1)) // all of SPF, DKIM and DMARC
+	c.stores[storeOfTXT] = newStore(max(entries/2, 1)) // all of SPF, DKIM and DMARC
+}
+
+const storeOfTXT = 4
+
+// shard is where a checked question belongs.
+func (c *Cache) shard(q Question) *shard {
+	i := 0
+	switch q.Type {
+	case TypeAAAA:
+		i = 1
+	case TypePTR:
+		i = 2
+	case TypeMX:
+		i = 3
+	case TypeTXT:
+		i = storeOfTXT
+	}
+	return c.stores[i].shard(q.Name)
 }
 
 // Resolve implements Resolver. When ctx ends, it returns at once; the question
@@ -80,7 +91,7 @@ func (c *Cache) Resolve(ctx context.Context, q Question) (Answer, error) {
 	if err != nil || !ok {
 		return impossible, err
 	}
-	if a, ok := c.Peek(q); ok {
+	if a, ok := c.peek(q, true); ok {
 		return a, nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -90,17 +101,25 @@ func (c *Cache) Resolve(ctx context.Context, q Question) (Answer, error) {
 }
 
 // Peek gives the answer that Resolve would give without asking anybody or waiting; not ok when
-// there is none.
-func (c *Cache) Peek(q Question) (a Answer, ok bool) {
+// there is none. It does not allocate for a name that is canonical.
+func (c *Cache) Peek(q Question) (a Answer, ok bool) { return c.glance(q, true) }
+
+// glance is Peek; count says whether Stats counts a hit.
+func (c *Cache) glance(q Question, count bool) (a Answer, ok bool) {
 	q, ok, err := q.check()
 	if err != nil || !ok {
 		return impossible, err == nil
 	}
+	return c.peek(q, count)
+}
+
+// counted counts hits that glance did not.
+func (c *Cache) counted(hits uint64) { c.hits.Add(hits) }
+
+// peek looks for a checked question.
+func (c *Cache) peek(q Question, count bool) (a Answer, ok bool) {
 	c.once.Do(c.start)
-	if a, ok = c.stores[q.Type].get(q.Name, c.now()); ok {
-		c.hits.Add(1)
-	}
-	return a, ok
+	return c.shard(q).get(q.Name, c.now(), count)
 }
 
 // keep stores an answer as long as it may be kept.
@@ -113,7 +132,7 @@ func (c *Cache) keep(q Question, a Answer) {
 		ttl = max(ttl, c.MinTTL)
 	}
 	if ttl = min(ttl, c.maxTTL); ttl > 0 {
-		c.stores[q.Type].put(q.Name, a, now.Add(ttl))
+		c.shard(q).put(q.Name, a, now.Add(ttl))
 	}
 }
 
@@ -137,88 +156,7 @@ func (c *Cache) Stats() CacheStats {
 	c.once.Do(c.start)
 	s := CacheStats{Hits: c.hits.Load(), Shared: c.shared.Load(), Misses: c.misses.Load(), Panics: c.panics.Load()}
 	for _, store := range c.stores {
-		entries, bytes := store.size()
-		s.Entries += entries
-		s.Bytes += bytes
+		store.addTo(&s)
 	}
 	return s
-}
-
-// A store holds the answers for one type.
-type store struct {
-	maxBytes int
-
-	mu    sync.Mutex
-	lru   *simplelru.LRU[string, entry]
-	bytes int
-}
-
-type entry struct {
-	answer  Answer
-	expires time.Time
-	bytes   int
-}
-
-// bytesPerEntry is the memory that an entry may have on average.
-const bytesPerEntry = 1024
-
-func newStore(entries int) *store {
-	s := &store{maxBytes: entries * bytesPerEntry}
-	s.lru, _ = simplelru.NewLRU(entries, func(_ string, e entry) { s.bytes -= e.bytes }) // fails only for no entries
-	return s
-}
-
-// get returns the answer with the TTL that remains of it.
-func (s *store) get(name string, now time.Time) (Answer, bool) {
-	s.mu.Lock()
-	e, ok := s.lru.Get(name)
-	if ok && !now.Before(e.expires) {
-		s.lru.Remove(name)
-		ok = false
-	}
-	s.mu.Unlock()
-	if !ok {
-		return Answer{}, false
-	}
-	e.answer.TTL, e.answer.Cached = e.expires.Sub(now), true
-	return e.answer, true
-}
-
-// put stores an answer in place of an older one. One that is large takes the
-// place of several; one that would take all places isn't stored.
-func (s *store) put(name string, a Answer, expires time.Time) {
-	e := entry{answer: a, expires: expires, bytes: entryBytes(name, &a)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lru.Remove(name)
-	if e.bytes > s.maxBytes {
-		return
-	}
-	for s.bytes+e.bytes > s.maxBytes {
-		s.lru.RemoveOldest()
-	}
-	s.bytes += e.bytes
-	s.lru.Add(strings.Clone(name), e) // name may be a piece of a whole header
-}
-
-func (s *store) size() (entries, bytes int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lru.Len(), s.bytes
-}
-
-// entryBytes estimates the memory of an entry, what the LRU needs included.
-func entryBytes(name string, a *Answer) int {
-	n := 384 + len(name)
-	for _, text := range a.Texts {
-		n += 16 + len(text)
-	}
-	n += 24 * len(a.Addrs)
-	for _, host := range a.Hosts {
-		n += 16 + len(host)
-	}
-	for _, mx := range a.MXs {
-		n += 24 + len(mx.Host)
-	}
-	return n
 }

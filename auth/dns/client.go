@@ -48,6 +48,11 @@ type Client struct {
 	// Dial opens a socket, "udp" or "tcp"; nil means net.Dialer's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Observe is told of each question how long it took, and why it has no answer, nil
+	// if it has one; not of those that the caller gave up. It is called by many goroutines
+	// and must not wait. Nil: nobody is told.
+	Observe func(took time.Duration, err error)
+
 	// Rand gives the queries' ids and must be safe for concurrent use; nil
 	// means crypto/rand.
 	Rand io.Reader
@@ -87,7 +92,7 @@ func (c *Client) Resolve(ctx context.Context, q Question) (Answer, error) {
 	c.once.Do(c.start)
 	began := time.Now()
 	a, err := c.resolve(ctx, q)
-	c.stats.question(time.Since(began), err)
+	c.observe(time.Since(began), err)
 	if err != nil {
 		return Answer{}, questionError(q, err)
 	}

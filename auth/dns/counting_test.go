@@ -19,7 +19,7 @@ func TestCountingInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		origin := dnstest.NewResolver(t, "")
 		origin.Delay(time.Second)
-		counting := &dns.Counting{Resolver: origin, InFlight: make(chan struct{}, 2)}
+		counting := &dns.Counting{Resolver: origin, InFlight: 2}
 		ask := func(ctx context.Context, i int) error {
 			_, err := counting.Resolve(ctx, dns.Question{Name: fmt.Sprintf("n%d.example", i), Type: dns.TypeA})
 			return err
@@ -56,7 +56,7 @@ func TestCountingPeeks(t *testing.T) {
 			t.Fatal(err)
 		}
 		origin.Delay(time.Hour)
-		counting := &dns.Counting{Resolver: cache, InFlight: make(chan struct{}, 1)}
+		counting := &dns.Counting{Resolver: cache, InFlight: 1}
 		ctx, cancel := context.WithCancel(t.Context())
 		var asking sync.WaitGroup
 		asking.Go(func() {

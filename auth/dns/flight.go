@@ -14,7 +14,7 @@ type flight struct {
 	err      error
 	panicked *Panic // instead of both
 
-	waiting int // guarded by Cache.mu
+	waiting int // guarded by shard.mu
 	cancel  context.CancelFunc
 }
 
@@ -64,21 +64,21 @@ func (c *Cache) ask(ctx context.Context, q Question) (Answer, error) {
 // board finds or begins the flight of a question; there is none when one has
 // just landed, and its answer is returned.
 func (c *Cache) board(ctx context.Context, q Question) (f *flight, joined bool, hit Answer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f := c.flights[q]; f != nil {
+	s := c.shard(q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.flights[q.Name]; f != nil {
 		f.waiting++
 		c.shared.Add(1)
 		return f, true, Answer{}
 	}
-	if a, ok := c.stores[q.Type].get(q.Name, c.now()); ok {
-		c.hits.Add(1)
+	if a, ok := s.getLocked(q.Name, c.now(), true); ok {
 		return nil, false, a
 	}
 	c.misses.Add(1)
 	flying, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f = &flight{done: make(chan struct{}), waiting: 1, cancel: cancel}
-	c.flights[q] = f
+	s.flights[q.Name] = f
 	go c.fly(flying, q, f)
 	return f, false, Answer{}
 }
@@ -106,24 +106,26 @@ func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
 // leave gives up waiting. The last one to leave ends the flight, and whoever
 // asks from then on begins another.
 func (c *Cache) leave(q Question, f *flight) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.shard(q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
 		f.cancel()
-		c.remove(q, f)
+		s.remove(q.Name, f)
 	}
 }
 
 // land ends the question: who asks from now on finds the answer in the cache.
 func (c *Cache) land(q Question, f *flight) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.remove(q, f)
+	s := c.shard(q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(q.Name, f)
 }
 
 // remove forgets a flight unless a later one took its place. The caller holds mu.
-func (c *Cache) remove(q Question, f *flight) {
-	if c.flights[q] == f {
-		delete(c.flights, q)
+func (s *shard) remove(name string, f *flight) {
+	if s.flights[name] == f {
+		delete(s.flights, name)
 	}
 }

@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,11 +24,18 @@ type clientCounters struct {
 	latency                                         atomic.Int64
 }
 
-func (c *clientCounters) question(took time.Duration, err error) {
-	c.questions.Add(1)
-	c.latency.Add(int64(took))
-	if err != nil && !errors.Is(err, context.Canceled) {
-		c.errors.Add(1)
+// observe counts a question.
+func (c *Client) observe(took time.Duration, err error) {
+	c.stats.questions.Add(1)
+	c.stats.latency.Add(int64(took))
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	if err != nil {
+		c.stats.errors.Add(1)
+	}
+	if c.Observe != nil {
+		c.Observe(took, err)
 	}
 }
 
@@ -50,38 +58,62 @@ type peeker interface {
 }
 
 // Counting is a Resolver that counts, for one message say, what another one
-// answers, and bounds what is asked at once. What a Cache has at hand is answered at
+// answers, and bounds what is asked, also at once. What a Cache has at hand is answered at
 // once and takes no room. It is safe for concurrent use and must
 // not be copied.
 type Counting struct {
 	Resolver Resolver
 
-	// InFlight has room for the questions that may be under way at once: further
-	// ones wait, so that a message with many names leaves others their share. Nil
+	// InFlight bounds the questions that may be under way at once: further
+	// ones wait, so that a message with many names leaves others their share. Zero
 	// means no bound.
-	InFlight chan struct{}
+	InFlight int
+
+	// Budget bounds the questions that are sent: further ones get an error at once. Nil means no bound.
+	Budget *Budget
 
 	queries, hits atomic.Int64
+
+	once sync.Once
+	room chan struct{} // for those under way; made for the first one
+}
+
+// enter waits for room for one more question, which is left by leave.
+func (c *Counting) enter(ctx context.Context) error {
+	if c.InFlight == 0 {
+		return nil
+	}
+	c.once.Do(func() { c.room = make(chan struct{}, c.InFlight) })
+	select {
+	case c.room <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Counting) leave() {
+	if c.InFlight > 0 {
+		<-c.room
+	}
 }
 
 // Resolve implements Resolver.
 func (c *Counting) Resolve(ctx context.Context, q Question) (Answer, error) {
-	if p, ok := c.Resolver.(peeker); ok {
-		if a, ok := p.Peek(q); ok {
-			c.hits.Add(1)
-			return a, nil
-		}
+	if a, ok := c.Peek(q); ok {
+		return a, nil
 	}
-	if c.InFlight != nil {
-		select {
-		case c.InFlight <- struct{}{}:
-			defer func() { <-c.InFlight }()
-		case <-ctx.Done():
-			return Answer{}, questionError(q, ctx.Err())
-		}
+	if !c.Budget.take() {
+		return Answer{}, questionError(q, errSpent)
 	}
+	if err := c.enter(ctx); err != nil {
+		c.Budget.giveBack()
+		return Answer{}, questionError(q, err)
+	}
+	defer c.leave()
 	a, err := c.Resolver.Resolve(ctx, q)
 	if a.Cached {
+		c.Budget.giveBack()
 		c.hits.Add(1)
 	} else {
 		c.queries.Add(1)

@@ -2,7 +2,6 @@ package iprev
 
 import (
 	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -28,15 +27,30 @@ func Generic(name string, ip netip.Addr) bool {
 }
 
 func generic4(name string, ip [4]byte) bool {
+	if count(name, "0123456789") < 4 && count(name, hexDigits) < 8 {
+		return false // nearly every name that somebody has chosen
+	}
 	decimal := make([]string, 4)
 	var padded, padded2 string
 	for i := range ip {
 		decimal[i] = strconv.Itoa(int(ip[i]))
-		padded, padded2 = padded+fmt.Sprintf("%03d", ip[i]), padded2+fmt.Sprintf("%03d", ip[3-i])
+		padded, padded2 = padded+threeDigits(ip[i]), padded2+threeDigits(ip[3-i])
 	}
 	digits := hex.EncodeToString(ip[:])
 	slices.Reverse(ip[:])
 	return hasNumbers(name, "0123456789", decimal) || containsAny(joined(name), padded, padded2, digits, hex.EncodeToString(ip[:]))
+}
+
+func threeDigits(b byte) string { return string([]byte{'0' + b/100, '0' + b/10%10, '0' + b%10}) }
+
+// count is how many bytes of a name are among these.
+func count(name, among string) (n int) {
+	for i := range len(name) {
+		if strings.IndexByte(among, name[i]) >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func generic6(name string, ip netip.Addr) bool {

@@ -123,14 +123,19 @@ func (p *reply) recovered() {
 }
 
 // resolveAll asks for all names at once, waits, and raises a panic of the resolver
-// in the caller's goroutine.
+// in the caller's goroutine. What is at hand takes no goroutine.
 func resolveAll(ctx context.Context, r dns.Resolver, names []string, typ dns.Type) []reply {
 	replies := make([]reply, len(names))
 	var running sync.WaitGroup
 	for i, name := range names {
+		q := dns.Question{Name: name, Type: typ}
+		if a, ok := dns.Peek(r, q); ok {
+			replies[i].Answer = a
+			continue
+		}
 		running.Go(func() {
 			defer replies[i].recovered()
-			replies[i].Answer, replies[i].err = r.Resolve(ctx, dns.Question{Name: name, Type: typ})
+			replies[i].Answer, replies[i].err = r.Resolve(ctx, q)
 		})
 	}
 	running.Wait()

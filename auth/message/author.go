@@ -40,14 +40,19 @@ type Authors struct {
 
 // AuthorsOf reads the From fields (RFC 5322 section 3.6.2). Several fields are
 // no error by themselves: each is read. A field that is over 64 KiB or that
-// makes more than 100 mailboxes in all sets Err, and so do more than 100 domains.
+// makes more than 100 mailboxes in all sets Err, and so do more than 100 domains, and a field
+// that is Unread.
 // Encoded words (RFC 2047) in a readable field are not decoded: no address can come
 // from one. In an unreadable field they are searched for domains too.
 func AuthorsOf(h Header) Authors {
 	var r reading
 	for _, f := range h {
-		if f.Is("From") {
-			r.Fields++
+		if !f.Is("From") {
+			continue
+		}
+		if r.Fields++; f.Unread {
+			r.fail(errUnread)
+		} else {
 			r.field(f.Value())
 		}
 	}
@@ -56,6 +61,8 @@ func AuthorsOf(h Header) Authors {
 	}
 	return r.finish()
 }
+
+var errUnread = errors.New("a field past the limits of the header")
 
 // A reading is the Authors as they are collected; List has those of addresses.
 type reading struct {

@@ -10,7 +10,7 @@
 //
 //   - Valid, but Err is set: comments inside <> or between the parts of an
 //     address, white space between the parts of an address, source routes, an
-//     "@" inside a quoted local part, domain literals (they name no domain),
+//     "@" inside a quoted local part, domain literals (a name in one is listed),
 //     control characters, lines of nothing but white space in a fold.
 //   - Not valid, but read: dots and brackets in a display name, an address in a
 //     display name (its domain is listed too), dots at the ends of a local part

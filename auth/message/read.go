@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -22,27 +23,42 @@ import (
 // It is an error if there is no field at all, if the header is over limit, or
 // if r fails; the fields read so far are returned with it.
 func ReadHeader(r *bufio.Reader, limit int) (Header, error) {
-	h := headerReader{r: r, left: limit, limit: limit}
+	var header Header
+	h := headerReader{r: r, left: limit, limit: limit, kept: math.MaxInt, add: func(f Field) { header = append(header, f) }}
 	err := h.read()
-	if err == nil && len(h.header) == 0 {
-		err = h.nothing()
-	}
-	if err != nil {
-		return h.header, fmt.Errorf("message: %w", err)
-	}
-	return h.header, nil
+	return header, err
+}
+
+// Read gives the Collector the header of a message file, as ReadHeader reads it but to its end, however
+// long it is. It holds no more of it in memory than the Collector does, and one field.
+func (c *Collector) Read(r *bufio.Reader) error {
+	h := headerReader{r: r, left: math.MaxInt, kept: c.Limits.fieldSize() + len("\r\n") + 1, add: c.Add}
+	return h.read()
 }
 
 type headerReader struct {
 	r           *bufio.Reader
-	header      Header
+	add         func(Field)
+	fields      int    // added so far
 	raw         []byte // the field being read
+	kept        int    // bytes of one field and a line end; the rest is dropped
 	left, limit int
 	lines       int   // taken so far
 	err         error // of r; never io.EOF
 }
 
 func (h *headerReader) read() error {
+	err := h.all()
+	if err == nil && h.fields == 0 {
+		err = h.nothing()
+	}
+	if err != nil {
+		return fmt.Errorf("message: %w", err)
+	}
+	return nil
+}
+
+func (h *headerReader) all() error {
 	if h.mboxLine() {
 		if err := h.restOfLine(); err != nil {
 			return err
@@ -74,7 +90,7 @@ func (h *headerReader) peek(n int) []byte {
 
 // separator takes the blank line, n bytes, unless it is the first of all.
 func (h *headerReader) separator(n int) error {
-	if len(h.header) == 0 {
+	if h.fields == 0 {
 		return nil
 	}
 	_, err := h.r.Discard(n)
@@ -149,10 +165,18 @@ func (h *headerReader) field(name string, skip int) error {
 		if b := h.peek(1); len(b) == 0 || !isBlank(b[0]) {
 			break
 		}
-		h.raw = append(h.raw, "\r\n"...)
+		h.keep([]byte("\r\n"))
 	}
-	h.header = append(h.header, Field{Name: name, Raw: string(h.raw)})
+	h.add(Field{Name: name, Raw: string(h.raw)})
+	h.fields++
 	return nil
+}
+
+// keep appends to the field what is kept of it; false: not all of b.
+func (h *headerReader) keep(b []byte) bool {
+	n := min(len(b), max(h.kept-len(h.raw), 0))
+	h.raw = append(h.raw, b[:n]...)
+	return n == len(b)
 }
 
 // restOfLine appends the rest of the line to raw, without the line end.
@@ -162,13 +186,13 @@ func (h *headerReader) restOfLine() error {
 		if h.left -= len(b); h.left < 0 {
 			return h.tooLong()
 		}
-		h.raw = append(h.raw, b...)
+		all := h.keep(b)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err == nil:
+		case err == nil && all:
 			h.raw = bytes.TrimSuffix(h.raw[:len(h.raw)-1], []byte("\r"))
-		case !errors.Is(err, io.EOF):
+		case err != nil && !errors.Is(err, io.EOF):
 			return err
 		}
 		h.lines++

@@ -51,7 +51,7 @@ func (r *reading) salvageAt(f *finder, at int, local string) bool {
 				continue // a part of what the others find
 			}
 		}
-		if found == before {
+		if found == before || found != "" && f.isAddressLiteral(at, found) {
 			continue
 		}
 		before = found
@@ -172,10 +172,17 @@ func isSpace(c rune) bool { return unicode.IsSpace(c) || unicode.Is(unicode.Z, c
 // isUnseen leaves NUL to isMarkup: many programs stop at it.
 func isUnseen(c rune) bool { return IsInvisible(c) && c != 0 }
 
+// isAddressLiteral tells whether what was found at f.text[at] is no name but of an address in brackets (RFC
+// 5321 section 4.1.3): digits and dots, or a tag in front of a colon.
+func (f *finder) isAddressLiteral(at int, found string) bool {
+	return strings.HasPrefix(strings.TrimLeft(f.text[at:], " \t\r\n"), "[") &&
+		(!strings.Contains(found, ".") || strings.Trim(found, "0123456789.") == "")
+}
+
 // isMarkup tells what some programs take away and others stop at: NUL, quotes,
-// backslashes, and white space that is not ASCII.
+// backslashes, the bracket of a domain literal, and white space that is not ASCII.
 func isMarkup(c rune) bool {
-	return c == 0 || c == '"' || c == '\\' || c >= utf8.RuneSelf && isSpace(c)
+	return c == 0 || c == '"' || c == '[' || c == '\\' || c >= utf8.RuneSelf && isSpace(c)
 }
 
 // comment is where the comment that begins at f.text[at] ends, 0 if it does not.

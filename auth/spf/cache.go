@@ -1,6 +1,6 @@
 package spf
 
-import lru "github.com/hashicorp/golang-lru/v2"
+import "assay/auth/dns"
 
 // A longer record is not kept, so that a cache of n records stays below about
 // n times 50 KiB whatever senders publish; those in use are far below both.
@@ -10,10 +10,10 @@ const (
 )
 
 // A RecordCache keeps the records that were parsed last, by their text, bad
-// ones too. It is safe for concurrent use. Records do not age: they are found
-// by what DNS answered just now.
+// ones too. It is safe for concurrent use, by shards with locks of their own.
+// Records do not age: they are found by what DNS answered just now.
 type RecordCache struct {
-	records *lru.Cache[string, parsed]
+	records *dns.Parsed[parsed]
 }
 
 type parsed struct {
@@ -24,11 +24,10 @@ type parsed struct {
 // NewRecordCache returns a cache for so many records, and nil, which keeps
 // nothing, when size is not positive.
 func NewRecordCache(size int) *RecordCache {
-	records, err := lru.New[string, parsed](size)
-	if err != nil {
+	if size <= 0 {
 		return nil
 	}
-	return &RecordCache{records: records}
+	return &RecordCache{records: dns.NewParsed[parsed](size)}
 }
 
 // parse is parseRecord from the cache. A nil cache keeps nothing.
@@ -41,7 +40,7 @@ func (c *RecordCache) parse(text string) (*record, error) {
 	}
 	r, err := parseRecord(text)
 	if r == nil || len(r.directives) <= maxCachedDirectives {
-		c.records.Add(text, parsed{r, err})
+		c.records.Put(text, parsed{r, err})
 	}
 	return r, err
 }

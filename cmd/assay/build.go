@@ -11,8 +11,11 @@ import (
 	"assay/auth/spf"
 )
 
-// spfRecords is how many parsed SPF records are kept.
-const spfRecords = 10_000
+// These are how many parsed records are kept.
+const (
+	spfRecords = 10_000
+	keyRecords = 5_000 // of DKIM and ARC
+)
 
 // arcRSABits bounds RSA keys of ARC sets, of which a message may have a hundred signatures:
 // verifiers need not know longer ones (RFC 8301 section 3.2).
@@ -59,12 +62,19 @@ func newSealer(c *Config) (*arc.MessageSealer, error) {
 // nobody may be spoofed: whoever has read the files of both sets the fields Sealers and Spoofed.
 // There is no history.
 func newVerifier(c *Config, resolver dns.Resolver) *auth.Verifier {
+	keys := dkim.NewKeyCache(keyRecords)
 	return &auth.Verifier{
 		Resolver: resolver,
 		SPF:      spf.Checker{Receiver: c.AuthServID, Records: spf.NewRecordCache(spfRecords)},
-		DKIM:     dkim.Verifier{MaxSignatures: c.DKIM.MaxSignatures, MinRSABits: c.DKIM.MinRSABits, Engine: c.DKIM.Engine},
-		ARC:      arc.Validator{Keys: dkim.KeyLimits{MinRSABits: c.DKIM.MinRSABits, MaxRSABits: arcRSABits}},
-		Sealers:  arc.NewSealers(c.ARC.TrustedSealers...),
+		DKIM: dkim.Verifier{
+			MaxSignatures: c.DKIM.MaxSignatures, MinRSABits: c.DKIM.MinRSABits, Engine: c.DKIM.Engine, Keys: keys,
+			MaxTags: c.Limits.Tags, MaxNames: c.Limits.SignedNames,
+		},
+		ARC: arc.Validator{
+			Keys:    dkim.KeyLimits{MinRSABits: c.DKIM.MinRSABits, MaxRSABits: arcRSABits, MaxTags: c.Limits.Tags, Cache: keys},
+			MaxSets: c.Limits.ARCSets, MaxTags: c.Limits.Tags, MaxNames: c.Limits.SignedNames,
+		},
+		Sealers: arc.NewSealers(c.ARC.TrustedSealers...),
 
 		SPFHelo:  c.SPFHelo,
 		Trusted:  c.TrustedNetworks,

@@ -20,9 +20,6 @@ import (
 	"assay/compauth/history"
 )
 
-// maxHeader bounds the header of a message file, in bytes.
-const maxHeader = 1 << 20
-
 // A checkRequest is the command line of assay check.
 type checkRequest struct {
 	config   *string
@@ -104,20 +101,21 @@ func (r *checkRequest) run(ctx context.Context, p *program, args []string) int {
 // evaluate evaluates the message of a file as the verifier would in the daemon.
 func (r *checkRequest) evaluate(ctx context.Context, p *program, config *Config, v *auth.Verifier, name string, file io.Reader) int {
 	body := bufio.NewReader(file)
-	header, err := message.ReadHeader(body, maxHeader)
-	if err != nil {
+	header := message.Collector{Limits: v.Limits.Header}
+	if err := header.Read(body); err != nil {
 		return p.fail(exitData, "%s: %v", name, err)
 	}
-	env, notes, err := r.envelope(header)
+	env, notes, err := r.envelope(header.Header())
 	if err != nil {
 		return p.fail(exitUsage, "%v", err)
 	}
+	env.Excess = header.Excess()
 	if v.Resolver, err = r.withPTR(v.Resolver, env.IP); err != nil {
 		return p.fail(exitUsage, "%v", err)
 	}
 	left := p.equip(v, config)
 	defer func() { _ = v.History.Close(ctx) }() // nothing was written
-	report, err := checkMessage(ctx, v, env, header, body)
+	report, err := checkMessage(ctx, v, env, header.Header(), body)
 	if err != nil {
 		return p.fail(exitData, "%s: %v", name, err)
 	}

@@ -20,8 +20,9 @@ type jsonReport struct {
 	Helo        string          `json:"helo"`
 	MailFrom    string          `json:"mail_from"`
 	Rcpt        []string        `json:"rcpt,omitempty"`
-	Relay       string          `json:"relay,omitempty"` // an internal one; client and helo are those behind it
-	Lost        bool            `json:"lost,omitempty"`  // the client behind it is not known
+	Relay       string          `json:"relay,omitempty"`  // an internal one; client and helo are those behind it
+	Lost        bool            `json:"lost,omitempty"`   // the client behind it is not known
+	Excess      string          `json:"excess,omitempty"` // which limit the header is past
 	Exempt      string          `json:"exempt,omitempty"`
 	IPRev       *jsonIPRev      `json:"iprev,omitempty"`
 	SPF         *jsonSPF        `json:"spf,omitempty"`
@@ -97,6 +98,7 @@ func (c checked) json() string {
 		Client: addr(r.Envelope.IP), Helo: r.Envelope.Helo, MailFrom: r.Envelope.MailFrom, Rcpt: r.Envelope.Rcpt,
 		Relay:       addr(r.Relay),
 		Lost:        r.Lost,
+		Excess:      r.Envelope.Excess,
 		Exempt:      string(r.Exempt),
 		Compauth:    compauthJSON(r),
 		Disposition: jsonDisposition{r.Disposition.Action.String(), r.Disposition.Code, r.Disposition.Status, r.Disposition.Text},

@@ -21,6 +21,9 @@ func (c checked) text() string {
 	if r.Relay.IsValid() {
 		line("relay", "%s", explainRelay(r))
 	}
+	if r.Envelope.Excess != "" {
+		line("header", "%s: not all of it is known", r.Envelope.Excess)
+	}
 	if r.Exempt != "" {
 		line("exempt", "%s: stamped only, nothing is checked", r.Exempt)
 	} else {

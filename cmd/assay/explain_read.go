@@ -51,6 +51,9 @@ func kindOf(f message.Field) fieldKind {
 var errNothingToExplain = errors.New("nothing to explain: no Authentication-Results, ARC or Received-SPF field; " +
 	"expected is a message, its header, or the text of such a field")
 
+// maxHeader bounds the header that is explained, in bytes.
+const maxHeader = 1 << 20
+
 // readExplained reads the fields that can be explained, in the order of the header, and tells the blank
 // line, from 1, at which reading stopped; 0 when it did not. It reads maxHeader bytes at most. The error is
 // errNothingToExplain, that of r, or that the header is too long.

@@ -102,7 +102,7 @@ func (s *scenario) ip(t *testing.T) netip.Addr {
 func (s *scenario) parse(t *testing.T) (message.Header, *bufio.Reader) {
 	t.Helper()
 	body := bufio.NewReader(bytes.NewReader(s.message))
-	header, err := message.ReadHeader(body, maxHeader)
+	header, err := message.ReadHeader(body, len(s.message))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +116,13 @@ func (s *scenario) throughVerifier(t *testing.T) *auth.Report {
 	if s.envelope["auth"] != "" {
 		env.AuthType, env.AuthUser = "PLAIN", s.envelope["auth"]
 	}
-	header, body := s.parse(t)
-	report, err := checkMessage(t.Context(), s.verifier(t), env, header, body)
+	verifier, body := s.verifier(t), bufio.NewReader(bytes.NewReader(s.message))
+	header := message.Collector{Limits: verifier.Limits.Header}
+	if err := header.Read(body); err != nil {
+		t.Fatal(err)
+	}
+	env.Excess = header.Excess()
+	report, err := checkMessage(t.Context(), verifier, env, header.Header(), body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,7 +40,8 @@ import (
 //	original  a message that is returned, signed as by sign-original; in the message {{original}}
 //	          stands for it and {{original-header}} for its header
 //	sign      a signature per line, the last one on top: d= s= a= c= h= i= as in the field
-//	message   the message, LF line ends
+//	message   the message, LF line ends; {{N*TEXT}} stands for N times TEXT, and alone on a line
+//	          for N such lines
 //	footer    what is put behind the signed message
 //	hops      what hosts on the way did, in order: "seal d=DOMAIN s=SELECTOR a=KEY RESULTS" adds
 //	          an ARC set with these results, "text TEXT" puts a line behind the message, "field NAME: VALUE"
@@ -97,7 +100,7 @@ func readScenario(t *testing.T, path string) *scenario {
 	keys := strings.NewReplacer("{{rsa}}", publicKey(t, "rsa"), "{{ed25519}}", publicKey(t, "ed25519"))
 	s.zone = keys.Replace(string(s.section("zone")))
 	s.fail = strings.Fields(string(s.section("fail")))
-	s.message = crlf(s.withOriginal(t, s.section("message")))
+	s.message = crlf(s.withOriginal(t, repeated(s.section("message"))))
 	for line := range strings.Lines(string(s.section("sign"))) {
 		s.message = sign(t, s.message, line)
 	}
@@ -194,6 +197,22 @@ func (s *scenario) withOriginal(t *testing.T, text []byte) []byte {
 	whole := strings.ReplaceAll(string(original), "\r\n", "\n")
 	header, _, _ := strings.Cut(whole, "\n\n")
 	return []byte(strings.NewReplacer("{{original}}\n", whole, "{{original-header}}", header).Replace(string(text)))
+}
+
+// repeats is what is written once and stands there often; with the line end when it is all of a line.
+var repeats = regexp.MustCompile(`(?m)^\{\{(\d+)\*(.*)\}\}\n|\{\{(\d+)\*([^}\n]*)\}\}`)
+
+// repeated is the text with what the braces stand for.
+func repeated(text []byte) []byte {
+	return repeats.ReplaceAllFunc(text, func(found []byte) []byte {
+		parts := repeats.FindSubmatch(found)
+		count, once := parts[1], append(parts[2], '\n')
+		if parts[1] == nil {
+			count, once = parts[3], parts[4]
+		}
+		n, _ := strconv.Atoi(string(count)) // digits
+		return bytes.Repeat(once, n)
+	})
 }
 
 func crlf(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }

@@ -32,6 +32,7 @@ type List struct {
 	entries []Entry // no two of the same pairKey
 	pairs   map[pairKey]int
 	users   map[userKey]networks
+	blocks  bool // one of them does
 }
 
 // A userKey is the half of an entry that is looked for first: few senders have one.
@@ -86,6 +87,7 @@ func (l *List) add(e Entry) {
 	if e.everything() {
 		return
 	}
+	l.blocks = l.blocks || e.Block
 	key := e.key()
 	if i, ok := l.pairs[key]; ok {
 		if e.outlasts(l.entries[i]) {
@@ -99,6 +101,9 @@ func (l *List) add(e Entry) {
 	n.add(e.Infrastructure.Network)
 	l.users[key.userKey] = n
 }
+
+// Blocks tells whether there is an entry that blocks, if only an expired one.
+func (l *List) Blocks() bool { return l != nil && l.blocks }
 
 // Len is how many entries there are, expired ones too.
 func (l *List) Len() int {

@@ -37,6 +37,8 @@ const (
 	NoResponse          // a forged reply that is a query first
 	WrongSource         // a forged reply from another port first
 	Garbage             // bytes that are no message first
+	Lies                // all of those, and the right reply never
+	SilentTCP           // TC by UDP, no reply by TCP
 )
 
 // A packet is one message of a reply.
@@ -100,8 +102,11 @@ func udpSize(q *mdns.Msg) int {
 func spoil(fault Fault, r *mdns.Msg, tcp, edns bool) (spoiled *mdns.Msg, ok bool) {
 	empty := mdns.Msg{MsgHdr: r.MsgHdr, Question: r.Question}
 	switch fault {
-	case Drop:
+	case Drop, Lies:
 		return r, false
+	case SilentTCP:
+		empty.Truncated = true
+		return &empty, !tcp
 	case ServFail:
 		empty.Rcode = mdns.RcodeServerFailure
 		return &empty, true
@@ -152,6 +157,8 @@ func forge(fault Fault, right *mdns.Msg) []packet {
 	m.Rcode = mdns.RcodeNameError
 	elsewhere := false
 	switch fault {
+	case Lies:
+		return lies(right)
 	case WrongID:
 		m.Id++
 	case WrongName:
@@ -174,6 +181,14 @@ func forge(fault Fault, right *mdns.Msg) []packet {
 		return nil
 	}
 	return []packet{{data: pack(&m), elsewhere: elsewhere}}
+}
+
+// lies returns every forged reply.
+func lies(right *mdns.Msg) (packets []packet) {
+	for f := WrongID; f < Lies; f++ {
+		packets = append(packets, forge(f, right)...)
+	}
+	return packets
 }
 
 // pack ignores errors: the messages were unpacked before.

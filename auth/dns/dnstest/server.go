@@ -105,6 +105,13 @@ func (s *Server) Queries() []Query {
 	return slices.Clone(s.queries)
 }
 
+// Forget forgets the queries so far.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queries = nil
+}
+
 // Stop frees the port and waits until nothing runs any more. Idempotent.
 func (s *Server) Stop() {
 	s.mu.Lock()

@@ -1,0 +1,75 @@
+package dkim
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"assay/auth/dns"
+	"assay/auth/dns/dnstest"
+)
+
+// A record from the cache is what parsing it gives, bad ones too, for any limit of tags; what is too long
+// is not kept, and neither are more than the cache has room for.
+func TestKeyCache(t *testing.T) {
+	c := NewKeyCache(100)
+	many := "v=DKIM1; p="
+	for i := range 20 {
+		many += fmt.Sprintf("; x%d=y", i)
+	}
+	for _, text := range []string{
+		rsaRecord(rsa2048()), "v=DKIM1; p=", "v=DKIM1; k=ed25519; p=AAAA", "v=spf1 -all", "v=DKIM1; p=a; p=b", "", many,
+		"v=DKIM1; p=; n=" + strings.Repeat("x", maxCachedRecord),
+	} {
+		for _, maxTags := range []int{0, 20, 0} {
+			want, wantErr := parseKeyRecord(text, maxTags)
+			for range 2 {
+				if got, err := c.parse(text, maxTags); !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+					t.Errorf("%.40q, %d tags: %+v, %v; want %+v, %v", text, maxTags, got, err, want, wantErr)
+				}
+			}
+		}
+	}
+	if n := c.records.Len(); n != 7 {
+		t.Errorf("keeps %d records", n)
+	}
+	for i := range 1000 {
+		_, _ = c.parse(fmt.Sprintf("v=DKIM1; p=; n=%d", i), 0)
+	}
+	if n := c.records.Len(); n > 100 || n < 50 {
+		t.Errorf("keeps %d records of 100", n)
+	}
+	if record, err := (*KeyCache)(nil).parse("v=DKIM1; p=", 0); record == nil || err != nil || NewKeyCache(0) != nil {
+		t.Errorf("nil: %+v, %v", record, err)
+	}
+}
+
+// A key that the cache of DNS has is there at once, also when the lookups have been stopped, and is
+// shared by those who ask for it.
+func TestKeyAtHand(t *testing.T) {
+	origin := dnstest.NewResolver(t, "s._domainkey.example.com. TXT \""+rsaRecord(rsa2048())+"\"\n")
+	resolver := &dns.Counting{Resolver: &dns.Cache{Resolver: origin, MinTTL: time.Hour}}
+	limits := KeyLimits{Cache: NewKeyCache(10)}
+	use := KeyUse{Algorithm: RSASHA256}
+	first := NewKeys(t.Context(), resolver, limits)
+	want := first.Ask("s", "example.com").Key(use)
+	first.Stop()
+	if want.Result != "" || want.Bits != 2048 {
+		t.Fatalf("%+v", want)
+	}
+	second := NewKeys(t.Context(), resolver, limits)
+	second.Stop()
+	l := second.Ask("s", "example.com")
+	if !l.Done() || l.done != nil {
+		t.Error("it has to be waited for")
+	}
+	if got := l.Key(use); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	second.Wait()
+	if resolver.Queries() != 1 || resolver.Hits() != 1 || len(origin.Asked()) != 1 {
+		t.Errorf("%d queries, %d hits", resolver.Queries(), resolver.Hits())
+	}
+}
