@@ -15,14 +15,17 @@ const (
 // accept serves one listener until it is closed. A process or a system short of
 // descriptors or memory fails to accept for some time; that is waited out.
 func (s *Server) accept(ln net.Listener) error {
-	defer ln.Close()
-	if !s.listen(ln) {
+	defer s.leave(ln)
+	pulse := newPulse(ln)
+	if !s.listen(ln, pulse) {
 		return nil
 	}
 	pause := minPause
 	for {
 		raw, err := ln.Accept()
+		checked := pulse.turn(err)
 		switch {
+		case checked:
 		case err == nil:
 			pause = minPause
 			if !s.admit(raw) {
@@ -46,14 +49,22 @@ func (s *Server) accept(ln net.Listener) error {
 
 // listen makes the listener one that stop closes. It is false when the server is
 // stopping.
-func (s *Server) listen(ln net.Listener) bool {
+func (s *Server) listen(ln net.Listener, p *pulse) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return false
 	}
-	s.listeners[ln] = true
+	s.listeners[ln] = p
 	return true
+}
+
+// leave closes a listener for good.
+func (s *Server) leave(ln net.Listener) {
+	_ = ln.Close() // the listener has no use for what it could not do
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, ln)
 }
 
 // admit waits for a free slot and serves the connection. It is false when the

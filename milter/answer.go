@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
@@ -23,26 +24,22 @@ func accepted() answer { return answer{reply: milter.RespAccept} }
 
 // answer waits for the results of the message, logs them and says what to do.
 func (s *session) answer() answer {
-	switch {
-	case !s.msg.active:
-		return accepted() // a message without MAIL FROM: not for us
-	case s.msg.panicked:
-		return accepted() // replaced by the caller
-	case s.msg.tooLarge():
-		return s.refuse()
+	if !s.msg.active || s.msg.panicked { // a message without MAIL FROM is not for us; of a panic, the caller knows
+		return accepted()
 	}
 	began := time.Now()
 	report := s.finish()
 	answer := s.answerTo(report)
-	s.server.Observer.Checked(report, time.Since(began))
 	s.logReport(report)
+	took := time.Since(began)
+	s.observe(func(o Observer) { o.Checked(report, took) })
 	return answer
 }
 
 // finish waits for the report.
 func (s *session) finish() *auth.Report {
-	stop := s.conn.reportProgress()
-	defer stop()
+	s.conn.reportProgress()
+	defer s.conn.endProgress()
 	return s.msg.check.Finish()
 }
 
@@ -97,20 +94,37 @@ func checkEdit(e auth.Edit) {
 	}
 }
 
-// send sends the answer except for the reply, which the library sends. Nothing fails
-// here: the connection collects packets.
-func (a answer) send(m *milter.Modifier) milter.Response {
+// append appends the packets of the answer.
+func (a answer) append(b []byte) []byte {
 	for _, e := range a.edits {
-		if e.Delete {
-			_ = m.ChangeHeader(e.Index, e.Name, "")
-		} else {
-			_ = m.InsertHeader(e.Index, e.Name, a.space+e.Value)
-		}
+		b = appendEdit(b, e, a.space)
 	}
 	if a.quarantine != "" {
-		_ = m.Quarantine(a.quarantine)
+		b = appendPacket(b, byte(milter.ActQuarantine), func(b []byte) []byte { return append(append(b, a.quarantine...), 0) })
 	}
-	return a.reply
+	reply := a.reply.Response()
+	return appendPacket(b, reply.Code, func(b []byte) []byte { return append(b, reply.Data...) })
+}
+
+// appendEdit appends the packet of an edit. The MTAs write a CR that they are given next to their own.
+func appendEdit(b []byte, e auth.Edit, space string) []byte {
+	code := byte(milter.ActInsertHeader)
+	if e.Delete {
+		code = byte(milter.ActChangeHeader) // to nothing
+	}
+	return appendPacket(b, code, func(b []byte) []byte {
+		b = binary.BigEndian.AppendUint32(b, uint32(e.Index))
+		b = append(append(b, e.Name...), 0)
+		if e.Delete {
+			return append(b, 0)
+		}
+		b = append(b, space...)
+		for line := range strings.SplitSeq(e.Value, "\r\n") {
+			b = append(append(b, line...), '\n')
+		}
+		b[len(b)-1] = 0
+		return b
+	})
 }
 
 // reply is the reply for a disposition.
@@ -172,13 +186,6 @@ func line(text, otherwise string) string {
 	return clean
 }
 
-// refuse rejects a message whose header is too large to be looked at.
-func (s *session) refuse() answer {
-	d := auth.Disposition{Action: auth.Reject, Code: 552, Status: "5.3.4", Text: "message header too large"}
-	s.logUnchecked(d)
-	return answer{reply: reply(d)}
-}
-
 // internalError is the answer for a message that met a panic.
 func (s *session) internalError() answer {
 	d := auth.Disposition{}
@@ -186,5 +193,6 @@ func (s *session) internalError() answer {
 		d = auth.Disposition{Action: auth.TempFail, Code: 451, Status: "4.3.0", Text: "internal error, try again later"}
 	}
 	s.logUnchecked(d)
+	s.observe(func(o Observer) { o.Unchecked(d) })
 	return answer{reply: reply(d)}
 }

@@ -1,43 +1,60 @@
 package milter
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 
 	"assay/auth"
 )
 
-// absorb takes from one packet of macros what belongs in the envelope. What is
-// missing there stays as it is. The MTAs write names of one letter without braces.
-func absorb(env *auth.Envelope, macros map[string]string) {
-	for name, value := range macros {
-		if value == "" {
+// absorb takes from one packet of macros, without its stage, what belongs in the envelope. What is
+// missing there stays as it is. The MTAs write names of one letter without braces, and the same
+// macros again before each field of a header.
+func absorb(env *auth.Envelope, macros []byte) {
+	var clientName, clientPTR []byte
+	for len(macros) > 0 {
+		var name, value []byte
+		name, macros = cutString(macros)
+		if value, macros = cutString(macros); len(value) == 0 {
 			continue
 		}
-		switch strings.Trim(name, "{}") {
+		switch string(bytes.Trim(name, "{}")) {
 		case "i":
-			env.QueueID = value
+			set(&env.QueueID, value)
 		case "j":
-			env.Hostname = value
+			set(&env.Hostname, value)
 		case "daemon_name":
-			env.Daemon = value
+			set(&env.Daemon, value)
 		case "auth_type":
-			env.AuthType = value
+			set(&env.AuthType, value)
 		case "auth_authen":
-			env.AuthUser = value
+			set(&env.AuthUser, value)
 		case "tls_version":
-			env.TLS = value
+			set(&env.TLS, value)
 		case "cipher":
-			env.Cipher = value
+			set(&env.Cipher, value)
 		case "cert_subject":
-			env.CertSubject = value
+			set(&env.CertSubject, value)
 		case "cert_issuer":
-			env.CertIssuer = value
+			set(&env.CertIssuer, value)
 		case "client_addr":
-			env.IP = parseClient(value)
+			env.IP = parseClient(string(value))
 		case "client_name":
-			env.Client = confirmedName(value, macros["{client_ptr}"])
+			clientName = value
+		case "client_ptr":
+			clientPTR = value
 		}
+	}
+	if len(clientName) > 0 {
+		set(&env.Client, confirmedName(clientName, clientPTR))
+	}
+}
+
+// set sets a text, in new memory only where it is another.
+func set(text *string, value []byte) {
+	if *text != string(value) {
+		*text = string(value)
 	}
 }
 
@@ -56,12 +73,12 @@ func parseClient(s string) netip.Addr {
 	return addr.WithZone("").Unmap()
 }
 
-// confirmedName is the client's name if the MTA found its address among the
+// confirmedName is the client's name, which is not empty, if the MTA found its address among the
 // name's own. Otherwise Postfix says "unknown", and Sendmail gives the address in
 // brackets or a name that is not that of the PTR record.
-func confirmedName(name, ptr string) string {
-	if strings.EqualFold(name, "unknown") || strings.HasPrefix(name, "[") || ptr != "" && !strings.EqualFold(name, ptr) {
-		return ""
+func confirmedName(name, ptr []byte) []byte {
+	if bytes.EqualFold(name, []byte("unknown")) || name[0] == '[' || len(ptr) > 0 && !bytes.EqualFold(name, ptr) {
+		return nil
 	}
 	return name
 }

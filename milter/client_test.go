@@ -45,7 +45,7 @@ func TestConfirmedName(t *testing.T) {
 		{"[192.0.2.1]", "", ""},         // Sendmail
 		{"forged.example", "other", ""}, // Sendmail
 	} {
-		if got := confirmedName(tt.name, tt.ptr); got != tt.want {
+		if got := string(confirmedName([]byte(tt.name), []byte(tt.ptr))); got != tt.want {
 			t.Errorf("%q %q: %q, want %q", tt.name, tt.ptr, got, tt.want)
 		}
 	}

@@ -1,7 +1,6 @@
 package milter
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,54 +20,51 @@ const (
 	offerTimeout     = 30 * time.Second // for the first packet
 	writeTimeout     = time.Minute
 	progressInterval = 10 * time.Second
-
-	inputBuffer  = 4096    // per connection: a usual header in one read
-	keepCapacity = 1 << 15 // of the output; larger ones are given back
 )
 
 var errDraining = errors.New("milter: the server is stopping")
 
 // A conn is the connection to an MTA as the library sees it. It hands out whole,
 // well-formed packets only, and whatever ends it looks like io.EOF, at which the
-// library says nothing. Packets to the MTA are collected and sent by one write
-// before the next packet is waited for; those that the MTA does not expect are
-// dropped, because one stray reply would shift all that follow.
+// library says nothing. What a message has any number of, it hands to take instead:
+// the library would spend more on it than all that is done with it. Packets to the
+// MTA are collected and sent by one write before the next packet is waited for;
+// those that the MTA does not expect are dropped, because one stray reply would
+// shift all that follow.
 //
-// Read, Write and Close are the library's, called by one goroutine. Others may call drain,
-// kill and the function that reportProgress returns.
+// Read, Write and Close are the library's, called by one goroutine, and take is called in
+// Read. Others may call drain and kill.
 type conn struct {
 	net.Conn
-	log     *slog.Logger
-	idle    time.Duration // the longest wait for the MTA
-	ack     func()        // may be nil
-	in      *bufio.Reader
-	buffers *sync.Pool // of *[]byte: shared, since most sessions wait for their MTA most of the time
+	log   *slog.Logger
+	idle  time.Duration // how long the MTA may be silent, or take for one packet
+	in    *input
+	take  func(milter.Code, []byte) milter.ActionCode // gives the reply, sent where the MTA waits for one
+	ended func()                                      // called once, after the end; may be nil
 
-	buffer   *[]byte // nil while no packet is handed out
-	unread   []byte  // the rest of the packet in buffer
-	began    bool    // the first packet has come
-	inUse    offer   // what was negotiated
+	unread   []byte // the rest of the packet that the library reads
+	began    bool   // the first packet has come
+	halfway  bool   // a part of a packet has come
+	inUse    offer  // what was negotiated
 	command  milter.Code
-	macros   bool   // macros came that no callback has seen
 	address  string // of the client, from the last connect packet
-	done     chan struct{}
 	closeOne sync.Once
 
 	state    sync.Mutex
 	busy     bool // a message is under way
 	draining bool
 
-	output   sync.Mutex
-	out      []byte
-	complete int         // bytes of out that are whole packets
-	failed   error       // of a write: nothing else is sent
-	reporter *time.Timer // of progress; nil when none is to be reported
+	output    sync.Mutex
+	out       []byte
+	outBlock  *block      // where out began; nil when out is
+	complete  int         // bytes of out that are whole packets
+	failed    error       // of a write: nothing else is sent
+	reporter  *time.Timer // of progress; nil before the first message
+	reporting bool
 }
 
-func newConn(raw net.Conn, idle time.Duration, buffers *sync.Pool, log *slog.Logger) *conn {
-	c := &conn{Conn: raw, idle: idle, ack: quickAck(raw), buffers: buffers, log: log, done: make(chan struct{})}
-	c.in = bufio.NewReaderSize(wire{c}, inputBuffer)
-	return c
+func newConn(raw net.Conn, idle time.Duration, blocks *blocks, log *slog.Logger) *conn {
+	return &conn{Conn: raw, idle: idle, in: newInput(raw, blocks), log: log}
 }
 
 // offer reads the MTA's SMFIC_OPTNEG, which stays to be read by the library.
@@ -89,13 +85,12 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, c.unread)
-	if c.unread = c.unread[n:]; len(c.unread) == 0 {
-		c.release()
-	}
+	c.unread = c.unread[n:]
+	c.in.take(n)
 	return n, nil
 }
 
-// next waits for a packet and looks at it.
+// next waits for a packet that is the library's.
 func (c *conn) next() error {
 	if err := c.flush(); err != nil {
 		return err
@@ -103,46 +98,97 @@ func (c *conn) next() error {
 	if c.command == milter.CodeEOB { // answered, since the library reads on
 		c.setBusy(false)
 	}
-	length, err := c.in.Peek(lengthSize)
+	for {
+		packet, err := c.packet()
+		if err != nil {
+			return err
+		}
+		if err := c.observe(packet); err != nil {
+			return err
+		}
+		if !isDirect(code(packet)) {
+			c.unread = packet
+			return nil
+		}
+		if err := c.direct(packet); err != nil {
+			return err
+		}
+	}
+}
+
+// isDirect tells whether the library has no part in the command.
+func isDirect(command milter.Code) bool {
+	switch command {
+	case milter.CodeMacro, milter.CodeRcpt, milter.CodeHeader, milter.CodeEOH, milter.CodeBody:
+		return true
+	}
+	return false
+}
+
+// packet waits for a whole packet; of a piece of the body, for the beginning.
+func (c *conn) packet() ([]byte, error) {
+	c.halfway = false
+	for size := minPacket; ; {
+		came := c.in.bytes()
+		if len(came) >= lengthSize {
+			var err error
+			if size, err = packetSize(came); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case len(came) >= size:
+			return came[:size], nil
+		case len(came) >= minPacket && code(came) == milter.CodeBody:
+			return came, nil
+		}
+		if err := c.fill(size, len(came) > 0); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// direct has a packet taken. A piece of the body, which may be large, is taken as it comes.
+func (c *conn) direct(packet []byte) error {
+	size, err := packetSize(packet)
 	if err != nil {
 		return err
 	}
-	size, err := packetSize(length)
-	if err != nil {
-		return err
+	command, left := code(packet), size-len(packet)
+	reply := c.take(command, data(packet))
+	c.in.take(len(packet))
+	for left > 0 {
+		if err := c.fill(left, true); err != nil {
+			return err
+		}
+		piece := c.in.bytes()
+		piece = piece[:min(left, len(piece))]
+		reply = c.take(command, piece)
+		c.in.take(len(piece))
+		left -= len(piece)
 	}
-	if _, err := io.ReadFull(c.in, c.take(size)); err != nil {
-		c.release()
-		return fmt.Errorf("milter: in a packet: %w", err)
-	}
-	if err := c.observe(c.unread); err != nil {
-		c.release()
-		return err
-	}
+	c.reply(command, reply)
 	return nil
 }
 
-// take gets a buffer for a packet.
-func (c *conn) take(size int) []byte {
-	c.buffer, _ = c.buffers.Get().(*[]byte)
-	if c.buffer == nil || cap(*c.buffer) < size {
-		b := make([]byte, size)
-		c.buffer = &b
+// fill waits for more of what the MTA says; begun tells that a part of a packet has come.
+func (c *conn) fill(size int, begun bool) error {
+	err := c.flush()
+	if err == nil {
+		err = c.arm(begun)
 	}
-	c.unread = (*c.buffer)[:size]
-	return c.unread
-}
-
-func (c *conn) release() {
-	if c.buffer != nil {
-		c.buffers.Put(c.buffer)
+	if err == nil {
+		err = c.in.fill(size, c.command != milter.CodeEOB)
 	}
-	c.buffer, c.unread = nil, nil
+	if err == io.EOF && begun {
+		err = fmt.Errorf("milter: in a packet: %w", io.ErrUnexpectedEOF)
+	}
+	return err
 }
 
 // observe follows the session. It refuses the packets that the library takes
 // for the end of the session, with a word on the standard log, and those that it
-// would answer out of turn.
+// would answer out of turn. Of a piece of the body it may have the beginning only.
 func (c *conn) observe(packet []byte) (err error) {
 	command := code(packet)
 	if first := !c.began; first != (command == milter.CodeOptNeg) {
@@ -151,7 +197,7 @@ func (c *conn) observe(packet []byte) (err error) {
 	c.began = true
 	switch command {
 	case milter.CodeMacro:
-		if c.macros = true; len(data(packet)) == 0 {
+		if len(data(packet)) == 0 {
 			return fmt.Errorf("%w: macros without a stage", errMalformed)
 		}
 		return nil // the command that they belong to follows
@@ -177,20 +223,12 @@ func (c *conn) observe(packet []byte) (err error) {
 	return err
 }
 
-// takeMacros tells whether macros came since it was asked last. The library
-// keeps old ones otherwise, those of an earlier message too.
-func (c *conn) takeMacros() bool {
-	came := c.macros
-	c.macros = false
-	return came
-}
-
 // Write collects packets. It never fails: what happens to them shows when the
 // next packet is to be read.
 func (c *conn) Write(p []byte) (int, error) {
 	c.output.Lock()
 	defer c.output.Unlock()
-	c.out = append(c.out, p...)
+	c.collect(p...)
 	for rest := c.out[c.complete:]; len(rest) >= lengthSize; rest = c.out[c.complete:] {
 		n := lengthSize + int(binary.BigEndian.Uint32(rest))
 		if len(rest) < n {
@@ -206,6 +244,35 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// reply collects the reply to a command, if the MTA waits for one.
+func (c *conn) reply(command milter.Code, reply milter.ActionCode) {
+	if !c.inUse.repliesTo(command) {
+		return
+	}
+	c.output.Lock()
+	defer c.output.Unlock()
+	c.collect(0, 0, 0, 1, byte(reply))
+	c.complete = len(c.out)
+}
+
+// answer collects the answer to a message.
+func (c *conn) answer(a answer) {
+	c.output.Lock()
+	defer c.output.Unlock()
+	c.collect()
+	c.out = a.append(c.out)
+	c.complete = len(c.out)
+}
+
+// collect appends to what is sent next. The lock is held.
+func (c *conn) collect(p ...byte) {
+	if c.out == nil {
+		c.outBlock = c.in.blocks.get()
+		c.out = c.outBlock[:0]
+	}
+	c.out = append(c.out, p...)
+}
+
 func (c *conn) flush() error {
 	c.output.Lock()
 	defer c.output.Unlock()
@@ -219,37 +286,40 @@ func (c *conn) send() error {
 	}
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // a closed connection shows below
 	_, c.failed = c.Conn.Write(c.out)
-	if c.out, c.complete = c.out[:0], 0; cap(c.out) > keepCapacity {
-		c.out = nil
-	}
+	c.in.blocks.put(c.outBlock)
+	c.out, c.outBlock, c.complete = nil, nil, 0
 	return c.failed
 }
 
 // reportProgress tells the MTA now and then that its message is being worked
-// on, until stop is called; then no such packet can follow any more. Postfix
+// on, until endProgress is called; then no such packet can follow any more. Postfix
 // begins to count its milter_content_timeout anew; Sendmail does not.
-func (c *conn) reportProgress() (stop func()) {
+func (c *conn) reportProgress() {
 	c.output.Lock()
 	defer c.output.Unlock()
-	c.reporter = time.AfterFunc(progressInterval, c.progress)
-	return c.endProgress
+	c.reporting = true
+	if c.reporter == nil {
+		c.reporter = time.AfterFunc(progressInterval, c.progress)
+		return
+	}
+	c.reporter.Reset(progressInterval)
 }
 
 func (c *conn) endProgress() {
 	c.output.Lock()
 	defer c.output.Unlock()
+	c.reporting = false
 	c.reporter.Stop()
-	c.reporter = nil
 }
 
 // progress sends a progress packet, behind what is collected.
 func (c *conn) progress() {
 	c.output.Lock()
 	defer c.output.Unlock()
-	if c.reporter == nil { // it ended while this call was on its way
+	if !c.reporting { // it ended while this call was on its way
 		return
 	}
-	c.out = append(c.out, 0, 0, 0, 1, codeProgress)
+	c.collect(0, 0, 0, 1, codeProgress)
 	if c.send() == nil {
 		c.reporter.Reset(progressInterval)
 	}
@@ -260,8 +330,11 @@ func (c *conn) Close() error {
 	var err error
 	c.closeOne.Do(func() {
 		err = errors.Join(c.flush(), c.Conn.Close())
-		c.release()
-		close(c.done)
+		c.unread = nil
+		c.in.release()
+		if c.ended != nil {
+			c.ended()
+		}
 	})
 	return err
 }
@@ -294,27 +367,18 @@ func (c *conn) explain(err error) {
 	}
 }
 
-// A wire reads from the MTA under a deadline and acknowledges what came.
-type wire struct{ c *conn }
-
-func (w wire) Read(p []byte) (int, error) {
-	if err := w.c.arm(); err != nil {
-		return 0, err
-	}
-	n, err := w.c.Conn.Read(p)
-	if n > 0 && w.c.ack != nil {
-		w.c.ack()
-	}
-	return n, err
-}
-
-// arm sets the deadline of the next read.
-func (c *conn) arm() error {
+// arm sets the deadline of the next read. What comes of a packet after its beginning does not
+// move it any more, so that a packet that never ends does not hold the session.
+func (c *conn) arm(begun bool) error {
 	c.state.Lock()
 	defer c.state.Unlock()
 	if c.draining && !c.busy {
 		return errDraining
 	}
+	if begun && c.halfway {
+		return nil
+	}
+	c.halfway = begun
 	wait := c.idle
 	if !c.began {
 		wait = min(wait, offerTimeout)

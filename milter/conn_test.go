@@ -272,7 +272,7 @@ func TestOneWriteAMessage(t *testing.T) {
 
 // A reply where none is expected would be taken for the next one.
 func TestStrayReplies(t *testing.T) {
-	c := newConn(nil, 0, nil, newDaemon(&fake{}).Log)
+	c := newConn(nil, 0, &blocks{}, newDaemon(&fake{}).Log)
 	c.inUse = offer{protocol: milter.OptNoHeaderReply}
 	write := func(command milter.Code, pieces ...string) {
 		c.command = command

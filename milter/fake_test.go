@@ -50,7 +50,8 @@ func (b *lockedBuffer) String() string {
 
 // A fake is a verifier that notes how it is called.
 type fake struct {
-	report  auth.Report   // what Finish returns, envelope aside unless there is a relay
+	report  auth.Report // what Finish returns, envelope aside unless there is a relay
+	limits  auth.Limits
 	skip    bool          // the body is not wanted
 	panicAt string        // the call that panics, once
 	finish  time.Duration // how long Finish takes
@@ -108,6 +109,8 @@ func (f *fake) Connect(_ context.Context, ip netip.Addr) smtpSession {
 	f.add(1)
 	return &fakeSession{fake: f}
 }
+
+func (f *fake) Limits() auth.Limits { return f.limits }
 
 type fakeSession struct {
 	*fake

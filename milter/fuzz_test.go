@@ -1,8 +1,11 @@
 package milter
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,16 +31,40 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream string) {
 		v := &fake{}
 		d := newDaemon(v)
-		ours, theirs := net.Pipe()
+		ours, theirs := socketPair(t)
 		d.slots <- struct{}{}
 		d.Server.start(ours)
 		_ = theirs.SetDeadline(time.Now().Add(10 * time.Second))
-		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		_, _ = io.WriteString(theirs, stream)
+		go func() {
+			_, _ = io.WriteString(theirs, stream) // the milter may have closed it
+			_ = theirs.(*net.UnixConn).CloseWrite()
+		}()
+		if _, err := io.Copy(io.Discard, theirs); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Error(err)
+		}
 		_ = theirs.Close()
 		d.running.Wait()
 		if !v.ended() || d.Panics() != 0 || len(d.slots) != 0 {
 			t.Errorf("%d panics, calls:\n%s", d.Panics(), v.history())
 		}
 	})
+}
+
+// socketPair is the two ends of a connection that has descriptors.
+func socketPair(t testing.TB) (ours, theirs net.Conn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		file := os.NewFile(uintptr(fd), "socket")
+		ends[i], err = net.FileConn(file)
+		_ = file.Close() // a copy is in use
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ends[0], ends[1]
 }

@@ -8,15 +8,48 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// Listen opens the listeners of one address: one, but with "fd" as many as systemd
-// passed on, once in a process.
+// ListenAll opens the listeners of all addresses, or none.
 //
-// A unix socket gets the mode, and replaces one on which nobody listens any more. The
-// mode has no effect on other listeners. The error is one line that names the address.
+// The sockets that systemd passed on are among them, once in a process, whether an address
+// names them or not: what connects there is in nobody else's hands. An address
+// that one of them serves is not bound again. The address fd stands for all of them, and is an
+// error when there are none.
+//
+// Unix sockets that are bound here get the mode, and replace those on which nobody
+// listens any more; otherwise the mode has no effect. The error is one line that names the address.
+func ListenAll(addresses []Address, mode os.FileMode) ([]net.Listener, error) {
+	passed, err := activated()
+	if err != nil {
+		return nil, fmt.Errorf("milter: sockets passed on by systemd: %w", err)
+	}
+	listeners := slices.Clone(passed)
+	for _, a := range addresses {
+		if len(passed) > 0 && (a.Network == "fd" || slices.ContainsFunc(passed, func(ln net.Listener) bool { return serves(ln, a) })) {
+			continue
+		}
+		more, err := Listen(a, mode)
+		if err != nil {
+			closeAll(listeners)
+			return nil, err
+		}
+		listeners = append(listeners, more...)
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, ln := range listeners {
+		_ = ln.Close() // nothing was accepted yet
+	}
+}
+
+// Listen opens the listeners of one address as ListenAll does: one, but with fd as many as
+// systemd passed on. Other sockets that were passed on are left alone.
 func Listen(a Address, mode os.FileMode) ([]net.Listener, error) {
 	listeners, err := listen(a, mode)
 	if err != nil {
@@ -30,7 +63,11 @@ func listen(a Address, mode os.FileMode) ([]net.Listener, error) {
 	var err error
 	switch a.Network {
 	case "fd":
-		return activated()
+		listeners, err := activated()
+		if err == nil && len(listeners) == 0 {
+			err = errNotActivated
+		}
+		return listeners, err
 	case "unix":
 		ln, err = listenUnix(a.Address, mode)
 	case "tcp4", "tcp6":

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -161,5 +162,76 @@ func TestActivationEnvironment(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a socket that was passed on serves is not bound again.
+func TestServes(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+	if err := os.Symlink(dir, dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	only6 := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 1) })
+	}}
+	for _, tt := range []struct {
+		network, address string // bound; PORT stands for the port it gets
+		served, other    []string
+	}{
+		{"tcp4", "127.0.0.1:0", []string{"inet:127.0.0.1:PORT", "inet:PORT@localhost"}, []string{"inet:127.0.0.1:1", "inet:127.0.0.2:PORT", "inet:0.0.0.0:PORT", "inet6:[::1]:PORT", "inet:127.0.0.1:0", "inet:host.invalid:PORT"}},
+		{"tcp4", "0.0.0.0:0", []string{"inet:127.0.0.1:PORT", "inet:0.0.0.0:PORT"}, []string{"inet6:[::]:PORT", "inet6:[::1]:PORT"}},
+		{"tcp", "[::]:0", []string{"inet:127.0.0.1:PORT", "inet:0.0.0.0:PORT", "inet6:[::]:PORT", "inet6:[::1]:PORT"}, []string{"inet6:[::]:1", "inet:127.0.0.1:1"}},
+		{"tcp6", "[::]:0", []string{"inet6:[::]:PORT", "inet6:[::1]:PORT"}, []string{"inet:127.0.0.1:PORT", "inet:0.0.0.0:PORT"}},
+		{"unix", path, []string{"unix:" + path, "local:" + dir + "/link/s", "unix:" + dir + "//s"}, []string{"unix:" + path + "2", "inet:127.0.0.1:1"}},
+	} {
+		listen := net.ListenConfig{}
+		if tt.network == "tcp6" {
+			listen = only6
+		}
+		ln, err := listen.Listen(t.Context(), tt.network, tt.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		check := func(texts []string, want bool) {
+			for _, text := range texts {
+				a, err := ParseAddress(strings.ReplaceAll(text, "PORT", port))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := serves(ln, a); got != want {
+					t.Errorf("%s %s serves %s: %t", tt.network, ln.Addr(), a, got)
+				}
+			}
+		}
+		check(tt.served, true)
+		check(tt.other, false)
+		_ = ln.Close()
+	}
+}
+
+// A socket that nobody listens on is no listener, though it could be taken for one.
+func TestInheritNotListening(t *testing.T) {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inherit(fd, 1); !errors.Is(err, errNotListening) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Of several addresses all are bound, or none.
+func TestListenAll(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if _, err := ListenAll([]Address{{"unix", path}, {"tcp4", "192.0.2.1:1"}}, 0o600); err == nil {
+		t.Error("bound")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left: %v", err)
+	}
+	if _, err := ListenAll([]Address{{"unix", path}, {Network: "fd"}}, 0o600); !errors.Is(err, errNotActivated) {
+		t.Errorf("fd: %v", err)
 	}
 }

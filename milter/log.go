@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,14 +20,17 @@ const maxLogged = 255
 
 func clip(text string) string { return text[:min(len(text), maxLogged)] }
 
-// envelopeAttrs begins every line about a message.
-func envelopeAttrs(env auth.Envelope) []slog.Attr {
-	return []slog.Attr{
+// usualAttrs has room for the attributes of a usual line.
+const usualAttrs = 24
+
+// appendEnvelope begins every line about a message.
+func appendEnvelope(attrs []slog.Attr, env *auth.Envelope) []slog.Attr {
+	return append(attrs,
 		slog.String("queue_id", clip(env.QueueID)),
 		slog.String("client", address(env.IP)),
 		slog.String("helo", clip(env.Helo)),
 		slog.String("mail_from", clip(env.MailFrom)),
-	}
+	)
 }
 
 func address(ip netip.Addr) string {
@@ -38,17 +42,23 @@ func address(ip netip.Addr) string {
 
 // reported is the envelope as the verifier found it: the client is the host behind an internal
 // relay. The queue id may have come after the check began.
-func (s *session) reported(r *auth.Report) auth.Envelope {
-	env := s.env
-	if r.Relay.IsValid() {
-		env.IP, env.Helo = r.Envelope.IP, r.Envelope.Helo
+func (s *session) reported(r *auth.Report) *auth.Envelope {
+	if !r.Relay.IsValid() {
+		return &s.env
 	}
-	return env
+	env := s.env
+	env.IP, env.Helo = r.Envelope.IP, r.Envelope.Helo
+	return &env
 }
 
 // logReport writes the line of a message that was checked.
 func (s *session) logReport(r *auth.Report) {
-	attrs := append(envelopeAttrs(s.reported(r)),
+	ctx, log := context.Background(), s.server.Log
+	if !log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	attrs := appendEnvelope(make([]slog.Attr, 0, usualAttrs), s.reported(r))
+	attrs = append(attrs,
 		slog.String("from", authors(r)),
 		slog.String("spf", string(r.SPF.Result)),
 		slog.String("dkim", signatures(r)),
@@ -58,7 +68,7 @@ func (s *session) logReport(r *auth.Report) {
 		slog.String("compauth", string(r.Verdict.Result)),
 		slog.String("reason", r.Verdict.Reason.String()),
 	)
-	attrs = append(attrs, senderAttrs(r)...)
+	attrs = appendSender(attrs, r)
 	if r.Exempt != "" {
 		attrs = append(attrs, slog.String("exempt", string(r.Exempt)))
 	}
@@ -83,11 +93,11 @@ func (s *session) logReport(r *auth.Report) {
 		slog.Int("dns_queries", r.Queries),
 		slog.Int("dns_hits", r.Hits),
 	)
-	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+	log.LogAttrs(ctx, slog.LevelInfo, "message", attrs...)
 }
 
-// senderAttrs says what sent the message, as far as there is something to say.
-func senderAttrs(r *auth.Report) (attrs []slog.Attr) {
+// appendSender says what sent the message, as far as there is something to say.
+func appendSender(attrs []slog.Attr, r *auth.Report) []slog.Attr {
 	if r.Relay.IsValid() {
 		attrs = append(attrs, slog.String("relay", r.Relay.String()))
 	}
@@ -102,39 +112,49 @@ func senderAttrs(r *auth.Report) (attrs []slog.Attr) {
 
 // trouble is the first error behind the results: why one is temperror or permerror.
 func trouble(r *auth.Report) error {
-	errs := []error{r.DMARC.Err, r.SPF.Err}
-	for _, o := range r.DKIM {
-		errs = append(errs, o.Err)
+	if r.Envelope.Excess != "" && len(r.DKIM) > 0 {
+		return r.DKIM[0].Err
 	}
-	for _, err := range append(errs, r.ARC.Err, r.SealErr) {
-		if err != nil && !errors.Is(err, arc.ErrNoMoreSets) {
+	if err := cmp.Or(r.DMARC.Err, r.SPF.Err); err != nil {
+		return err
+	}
+	for i := range r.DKIM {
+		if err := r.DKIM[i].Err; err != nil {
 			return err
 		}
 	}
-	return nil
+	if r.ARC.Err != nil || errors.Is(r.SealErr, arc.ErrNoMoreSets) { // the latter is no trouble
+		return r.ARC.Err
+	}
+	return r.SealErr
 }
 
 // logUnchecked writes the line of a message for which there is no report.
 func (s *session) logUnchecked(d auth.Disposition) {
-	attrs := append(envelopeAttrs(s.env),
+	attrs := append(appendEnvelope(make([]slog.Attr, 0, usualAttrs), &s.env),
 		slog.String("disposition", d.Action.String()),
 		slog.String("text", d.Text),
 		slog.Duration("duration", time.Since(s.msg.began).Round(time.Microsecond)),
 	)
 	s.server.Log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
-	s.server.Observer.Unchecked(d)
 }
 
-// logAborted notes a message that the client did not finish.
-func (s *session) logAborted() {
-	s.server.Log.LogAttrs(context.Background(), slog.LevelDebug, "message aborted", envelopeAttrs(s.env)...)
-	s.server.Observer.Aborted()
+// aborted notes a message that was not finished.
+func (s *session) aborted() {
+	if ctx, log := context.Background(), s.server.Log; log.Enabled(ctx, slog.LevelDebug) {
+		log.LogAttrs(ctx, slog.LevelDebug, "message aborted", appendEnvelope(nil, &s.env)...)
+	}
+	s.observe(Observer.Aborted)
 }
 
 // authors lists the author domains.
 func authors(r *auth.Report) string {
+	list := r.Authors.List
+	if len(list) == 1 {
+		return clip(list[0].Domain)
+	}
 	var domains []string
-	for _, a := range r.Authors.List[:min(len(r.Authors.List), auth.MaxAuthors)] {
+	for _, a := range list[:min(len(list), auth.MaxAuthors)] {
 		domains = append(domains, a.Domain)
 	}
 	return clip(strings.Join(domains, ","))
@@ -142,12 +162,15 @@ func authors(r *auth.Report) string {
 
 // signatures lists the results of the signatures, in header order.
 func signatures(r *auth.Report) string {
-	if len(r.DKIM) == 0 && r.Exempt == "" {
+	switch {
+	case len(r.DKIM) == 1:
+		return string(r.DKIM[0].Result)
+	case len(r.DKIM) == 0 && r.Exempt == "":
 		return string(dkim.None)
 	}
 	var results []string
-	for _, o := range r.DKIM {
-		results = append(results, string(o.Result))
+	for i := range r.DKIM {
+		results = append(results, string(r.DKIM[i].Result))
 	}
 	return clip(strings.Join(results, ","))
 }

@@ -64,11 +64,16 @@ func clientAddress(data []byte) (string, error) {
 	return string(address), nil
 }
 
-// checkField checks the data of a header packet: a name and a value. The library
-// ignores others, and a message must not be judged without one of its fields.
-func checkField(data []byte) error {
-	if len(data) == 0 || data[0] == 0 || data[len(data)-1] != 0 || bytes.Count(data, []byte{0}) != 2 {
-		return fmt.Errorf("%w: header field", errMalformed)
-	}
-	return nil
+// appendPacket appends a packet with the data that f appends.
+func appendPacket(b []byte, command byte, f func([]byte) []byte) []byte {
+	begin := len(b)
+	b = f(append(b, 0, 0, 0, 0, command))
+	binary.BigEndian.PutUint32(b[begin:], uint32(len(b)-begin-lengthSize))
+	return b
+}
+
+// cutString cuts data after its first NUL, as strings end; without one, it is all a string.
+func cutString(data []byte) (text, rest []byte) {
+	text, rest, _ = bytes.Cut(data, []byte{0})
+	return text, rest
 }

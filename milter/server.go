@@ -50,8 +50,8 @@ type Server struct {
 	// one ends or the MTA gives up (Postfix: milter_command_timeout).
 	MaxSessions int
 
-	// IdleTimeout is the longest wait for the MTA's next packet; 0 means
-	// DefaultIdleTimeout. It must be longer than an SMTP client may be silent (Postfix:
+	// IdleTimeout is the longest wait for the MTA's next packet, and again for the rest of one
+	// that began; 0 means DefaultIdleTimeout. It must be longer than an SMTP client may be silent (Postfix:
 	// smtpd_timeout, Sendmail: Timeout.command), as the MTA is silent with it.
 	IdleTimeout time.Duration
 
@@ -64,18 +64,19 @@ type Server struct {
 	once     sync.Once
 	verifier atomic.Pointer[verifier]
 	onError  atomic.Int64
+	macros   map[milter.Stage][]string // not changed any more
 	panics   atomic.Int64
 	accepted atomic.Int64
 	full     atomic.Bool // the limit is reached, and it was logged
 	lacking  sync.Map    // what an MTA did not offer, and it was logged
-	buffers  sync.Pool
+	blocks   blocks
 
 	slots    chan struct{}
 	stopping chan struct{}
 
 	mu        sync.Mutex
 	stopped   bool
-	listeners map[net.Listener]bool
+	listeners map[net.Listener]*pulse
 	conns     map[*conn]context.CancelFunc
 	running   sync.WaitGroup
 }
@@ -97,7 +98,8 @@ func (s *Server) prepare() {
 		}
 		s.slots = make(chan struct{}, s.MaxSessions)
 		s.stopping = make(chan struct{})
-		s.listeners = map[net.Listener]bool{}
+		s.macros = macrosOf()
+		s.listeners = map[net.Listener]*pulse{}
 		s.conns = map[*conn]context.CancelFunc{}
 		s.onError.Store(int64(s.OnError))
 		s.use(verifierOf{s.Verifier})
@@ -119,7 +121,7 @@ func (s *Server) SetOnError(a auth.Action) {
 	s.onError.Store(int64(a))
 }
 
-// Panics is how many panics were turned into OnError since the start.
+// Panics is how many panics were caught since the start: each did to its message what OnError says, or happened in an Observer.
 func (s *Server) Panics() int64 { return s.panics.Load() }
 
 // Accepted is how many connections were served since the start, those of now too.
@@ -127,9 +129,18 @@ func (s *Server) Accepted() int64 { return s.accepted.Load() }
 
 // Sessions is how many connections are being served.
 func (s *Server) Sessions() int {
+	s.prepare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)
+}
+
+// Accepting tells whether connections are accepted: not before Serve, and not after Shutdown or Close.
+func (s *Server) Accepting() bool {
+	s.prepare()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.stopped && len(s.listeners) > 0
 }
 
 // Serve serves the connections of all listeners, which it closes in the end. It
@@ -213,8 +224,13 @@ func (s *Server) closed() bool {
 // start serves a connection in a goroutine of its own. It is false when the
 // server is stopping.
 func (s *Server) start(raw net.Conn) bool {
-	c := newConn(raw, s.IdleTimeout, &s.buffers, s.Log)
 	ctx, cancel := context.WithCancel(context.Background())
+	c := newConn(raw, s.IdleTimeout, &s.blocks, s.Log)
+	sess := &session{server: s, conn: c, ctx: ctx}
+	c.take, c.ended = sess.take, func() {
+		sess.close()
+		s.end(c)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -223,14 +239,13 @@ func (s *Server) start(raw net.Conn) bool {
 	}
 	s.conns[c] = cancel
 	s.accepted.Add(1)
-	s.running.Go(func() {
-		defer s.end(c)
-		s.serve(ctx, c)
-	})
+	s.running.Add(1)
+	go s.serve(sess)
 	return true
 }
 
 func (s *Server) end(c *conn) {
+	defer s.running.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c]()
@@ -238,27 +253,25 @@ func (s *Server) end(c *conn) {
 	<-s.slots
 }
 
-// serve serves one connection until its end. The library gets a server of its own
-// for each: it would replace the session after a message that is not just
+// serve negotiates and leaves the connection to the library, which closes it in the end. The library
+// gets a server of its own for each: it would replace the session after a message that is not just
 // accepted, and it would ask every MTA for the same.
-func (s *Server) serve(ctx context.Context, c *conn) {
-	defer c.Close()
+func (s *Server) serve(sess *session) {
+	c := sess.conn
 	offered, err := c.offer()
 	if err != nil {
 		c.explain(err)
+		_ = c.Close() // nobody is told
 		return
 	}
 	c.inUse = offered.accept()
-	sess := &session{server: s, conn: c, ctx: ctx}
-	defer sess.close()
 	library := milter.Server{
 		NewMilter: func() milter.Milter { return sess },
 		Actions:   c.inUse.actions,
 		Protocol:  c.inUse.protocol,
-		SymList:   macrosOf(),
+		SymList:   s.macros,
 	}
 	_ = library.Serve(&single{c: c}) // ends as soon as the library has the connection
-	<-c.done
 }
 
 // A single is a listener with one connection.

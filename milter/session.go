@@ -1,11 +1,11 @@
 package milter
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
-	"net/textproto"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-milter"
@@ -17,6 +17,7 @@ import (
 // A verifier begins SMTP sessions. It is *auth.Verifier through verifierOf.
 type verifier interface {
 	Connect(ctx context.Context, ip netip.Addr) smtpSession
+	Limits() auth.Limits
 }
 
 // An smtpSession is *auth.Session.
@@ -41,58 +42,54 @@ func (v verifierOf) Connect(ctx context.Context, ip netip.Addr) smtpSession {
 	return sessionOf{v.Verifier.Connect(ctx, ip)}
 }
 
+// Limits are those of the messages.
+func (v verifierOf) Limits() auth.Limits { return v.Verifier.Limits }
+
 type sessionOf struct{ *auth.Session }
 
 func (s sessionOf) Begin(env auth.Envelope, h message.Header) check { return s.Session.Begin(env, h) }
 
-// A session is what the library calls: one connection of an MTA, which is one
-// SMTP session with any number of messages. The library calls one method at a
-// time, and close comes after the last one.
+// A session is what the library and the connection call: one connection of an MTA, which is
+// one SMTP session with any number of messages. They call one method at a time, and close
+// comes after the last one.
 //
 // Its replies before the end of the message only say to go on. Whatever happens
 // before is remembered until then: where the MTA waits for no reply there is no
 // other way, and one way is enough.
 type session struct {
+	milter.NoOpMilter // of what take takes
+
 	server *Server
 	conn   *conn
 	ctx    context.Context // ends with the connection
 
+	macros []byte        // that came for the next command, without their stage
 	env    auth.Envelope // what the MTA said, of the message under way too
 	smtp   smtpSession   // nil: to be begun
 	source *verifier     // what smtp was begun with
+	limits auth.Limits   // of source
 	ip     netip.Addr    // whom smtp was begun for
 	msg    transaction
 }
 
-// The most that header and recipients of one message may take in memory, and what
-// a field or recipient takes besides its text. A header over it is rejected:
-// unread fields could hide forged results or a second From, and no real header
-// is that large (Exim rejects from 1 MB on, Sendmail from 32 KB on).
+// What is bounded here and not by auth.Limits, in bytes.
 const (
-	maxEnvelope = 1 << 20
-	itemSize    = 64
+	maxRecipient = 1 << 10 // RFC 5321 allows 256 (section 4.5.3.1.3)
+	keepMacros   = 1 << 10 // of memory for macros, between two commands
 )
 
 // A transaction is the message under way. The zero value is none.
 type transaction struct {
 	active   bool // MAIL FROM came
 	began    time.Time
-	header   message.Header
-	size     int   // of header and recipients
+	fields   fieldReader
+	header   message.Collector
 	check    check // nil until the header is complete
 	panicked bool  // nothing is known for certain any more
 }
 
 // open tells whether envelope and header may still grow.
 func (t *transaction) open() bool { return t.active && t.check == nil && !t.panicked }
-
-// fits takes room for a text.
-func (t *transaction) fits(text int) bool {
-	t.size += text + itemSize
-	return t.size <= maxEnvelope
-}
-
-func (t *transaction) tooLarge() bool { return t.size > maxEnvelope }
 
 // next is the reply that says to go on, nil where the MTA waits for none.
 func (s *session) next(command milter.Code) (milter.Response, error) {
@@ -103,11 +100,11 @@ func (s *session) next(command milter.Code) (milter.Response, error) {
 }
 
 // Connect begins an SMTP session. Postfix says it again after XCLIENT.
-func (s *session) Connect(_, _ string, _ uint16, _ net.IP, m *milter.Modifier) (milter.Response, error) {
+func (s *session) Connect(_, _ string, _ uint16, _ net.IP, _ *milter.Modifier) (milter.Response, error) {
+	s.endMessage()
 	s.guard("connect", func() {
-		s.endMessage()
 		s.env = auth.Envelope{IP: parseClient(s.conn.address)} // the library can't read Sendmail's IPv6
-		s.absorb(m)
+		s.absorb()
 		s.begin()
 	})
 	return s.next(milter.CodeConn)
@@ -115,11 +112,11 @@ func (s *session) Connect(_, _ string, _ uint16, _ net.IP, m *milter.Modifier) (
 
 // Helo takes the HELO name, again after STARTTLS. In a message it ends that (RFC
 // 5321 section 4.1.4).
-func (s *session) Helo(name string, m *milter.Modifier) (milter.Response, error) {
+func (s *session) Helo(name string, _ *milter.Modifier) (milter.Response, error) {
+	s.endMessage()
 	s.guard("helo", func() {
-		s.endMessage()
 		s.env.TLS, s.env.Cipher, s.env.CertSubject, s.env.CertIssuer = "", "", "", ""
-		s.absorb(m)
+		s.absorb()
 		s.env.Helo = name
 		if !s.begin() {
 			s.smtp.Helo(name)
@@ -129,114 +126,102 @@ func (s *session) Helo(name string, m *milter.Modifier) (milter.Response, error)
 }
 
 // MailFrom begins a message. Sendmail does not say that the last one has ended.
-func (s *session) MailFrom(from string, m *milter.Modifier) (milter.Response, error) {
+func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, error) {
+	s.endMessage()
 	s.guard("mail from", func() {
-		s.endMessage()
-		s.msg.active, s.msg.began = true, time.Now()
+		s.msg = transaction{active: true, began: time.Now()}
 		s.env.MailFrom = from
 		s.env.AuthType, s.env.AuthUser = "", ""
-		s.absorb(m)
+		s.absorb()
 		s.begin()
+		s.msg.header.Limits = s.limits.Header
 		s.smtp.MailFrom(s.env)
 	})
 	return s.next(milter.CodeMail)
 }
 
-// RcptTo takes a recipient.
-func (s *session) RcptTo(to string, m *milter.Modifier) (milter.Response, error) {
-	s.guard("rcpt to", func() {
-		s.absorb(m)
-		if s.msg.open() && s.msg.fits(len(to)) {
-			s.env.Rcpt = append(s.env.Rcpt, to)
+// take takes the packets that the library has no part in, and gives the reply. Of a piece of
+// the body it may be given one part after the other.
+func (s *session) take(command milter.Code, data []byte) milter.ActionCode {
+	reply := milter.ActContinue
+	switch command {
+	case milter.CodeMacro:
+		s.macros = append(s.macros[:0], data[1:]...)
+	case milter.CodeRcpt:
+		s.guard("rcpt to", func() { s.recipient(data) })
+	case milter.CodeHeader:
+		s.guard("header", func() { s.field(data) })
+	case milter.CodeEOH:
+		s.guard("end of header", s.beginCheck)
+	case milter.CodeBody:
+		skip := false
+		s.guard("body", func() { skip = s.write(data) })
+		if skip && s.conn.inUse.protocol&milter.OptSkip != 0 {
+			reply = milter.ActSkip
 		}
-	})
-	return s.next(milter.CodeRcpt)
-}
-
-// Header takes a field, byte for byte.
-func (s *session) Header(name, value string, m *milter.Modifier) (milter.Response, error) {
-	clear(m.Headers) // the library would collect them all, for several messages
-	s.guard("header", func() {
-		s.absorb(m)
-		if s.msg.open() && s.msg.fits(len(name)+len(value)) {
-			s.msg.header = append(s.msg.header, s.field(name, value))
-		}
-	})
-	return s.next(milter.CodeHeader)
-}
-
-// field is the field as the MTA received it. The MTAs write folds with a bare LF. Those that
-// can't send leading space (SMFIP_HDR_LEADSPC) take one space from the value: it
-// is put back, as nearly all fields have one.
-func (s *session) field(name, value string) message.Field {
-	if s.conn.inUse.protocol&milter.OptHeaderLeadingSpace == 0 {
-		value = " " + value
 	}
-	if strings.Contains(value, "\n") {
-		value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\n", "\r\n")
-	}
-	return message.NewField(name, value)
+	return reply
 }
 
-// Headers ends the header: the check of the message begins.
-func (s *session) Headers(_ textproto.MIMEHeader, m *milter.Modifier) (milter.Response, error) {
-	s.guard("end of header", func() {
-		s.absorb(m)
-		s.beginCheck()
-	})
-	return s.next(milter.CodeEOH)
+// recipient takes the data of a recipient packet. Past the limit none is kept.
+func (s *session) recipient(data []byte) {
+	s.absorb()
+	if !s.msg.open() {
+		return
+	}
+	text, _ := cutString(data)
+	if len(text) > maxRecipient || len(s.env.Rcpt) >= cmp.Or(s.limits.Recipients, auth.DefaultRecipients) {
+		s.env.MoreRcpt = true
+		return
+	}
+	s.env.Rcpt = append(s.env.Rcpt, string(bytes.Trim(text, "<>")))
 }
 
-// BodyChunk takes a piece of the body.
-func (s *session) BodyChunk(chunk []byte, m *milter.Modifier) (milter.Response, error) {
-	skip := false
-	s.guard("body", func() {
-		s.absorb(m)
-		s.beginCheck()
-		skip = s.write(chunk)
-	})
-	if skip && s.conn.inUse.protocol&milter.OptSkip != 0 {
-		// milter.ActSkip as a SimpleResponse would end the message for the library.
-		return milter.NewResponse(byte(milter.ActSkip), nil), nil
+// field takes the data of a header packet.
+func (s *session) field(data []byte) {
+	s.absorb()
+	if s.msg.open() {
+		s.msg.header.Add(s.msg.fields.read(data, s.conn.inUse.protocol&milter.OptHeaderLeadingSpace != 0))
 	}
-	return s.next(milter.CodeBody)
 }
 
 // write is true when the rest of the body is not needed.
 func (s *session) write(chunk []byte) (skip bool) {
+	s.beginCheck()
 	if s.msg.check == nil {
-		return s.msg.active // too large or panicked
+		return s.msg.active // it panicked
 	}
 	_, _ = s.msg.check.Write(chunk) // never fails
 	return !s.msg.check.WantsBody()
 }
 
-// Body ends the message: the edits are sent, and the reply.
-func (s *session) Body(m *milter.Modifier) (milter.Response, error) {
+// Body ends the message: the edits are sent, and the reply. The library has none to send.
+func (s *session) Body(*milter.Modifier) (milter.Response, error) {
 	answer := accepted()
 	s.guard("end of message", func() {
-		s.absorb(m)
 		s.beginCheck()
 		answer = s.answer()
 	})
-	if s.msg.panicked {
+	if s.msg.active && s.msg.panicked {
 		answer = s.internalError()
 	}
 	s.reset()
-	return answer.send(m), nil
+	s.conn.answer(answer)
+	return nil, nil
 }
 
 // Abort ends the message without an answer. Postfix may say it twice.
 func (s *session) Abort(*milter.Modifier) error {
-	s.guard("abort", s.endMessage)
+	s.macros = s.macros[:0]
+	s.endMessage()
 	return nil
 }
 
-// absorb takes the macros that came with a command. Those that the library still
-// has from an earlier one were taken then.
-func (s *session) absorb(m *milter.Modifier) {
-	if s.conn.takeMacros() {
-		absorb(&s.env, m.Macros)
+// absorb takes the macros that came with a command.
+func (s *session) absorb() {
+	absorb(&s.env, s.macros)
+	if s.macros = s.macros[:0]; cap(s.macros) > keepMacros {
+		s.macros = nil
 	}
 }
 
@@ -249,7 +234,7 @@ func (s *session) begin() bool {
 		return false
 	}
 	s.closeSMTP()
-	s.source, s.ip = source, s.env.IP
+	s.source, s.limits, s.ip = source, (*source).Limits(), s.env.IP
 	s.smtp = (*source).Connect(s.ctx, s.env.IP)
 	if s.env.Helo != "" {
 		s.smtp.Helo(s.env.Helo)
@@ -259,28 +244,31 @@ func (s *session) begin() bool {
 
 // beginCheck begins the check of the message, once its header is complete.
 func (s *session) beginCheck() {
-	if s.msg.open() && !s.msg.tooLarge() {
+	s.absorb()
+	if s.msg.open() {
 		s.env.IP = s.ip // the lookups were begun for it
-		s.msg.check = s.smtp.Begin(s.env, s.msg.header)
+		s.env.Excess = s.msg.header.Excess()
+		s.msg.check = s.smtp.Begin(s.env, s.msg.header.Header())
+		s.msg.fields, s.msg.header = fieldReader{}, message.Collector{}
 	}
 }
 
 // endMessage ends a message that was not answered.
 func (s *session) endMessage() {
 	if s.msg.active {
-		s.logAborted()
+		s.guard("abort", s.aborted)
 	}
 	check := s.msg.check
 	s.reset()
 	if check != nil {
-		check.Cancel()
+		s.guard("abort", check.Cancel)
 	}
 }
 
 // reset forgets the message, and keeps what holds for the whole session.
 func (s *session) reset() {
 	s.msg = transaction{}
-	s.env.MailFrom, s.env.QueueID, s.env.Rcpt = "", "", nil
+	s.env.MailFrom, s.env.QueueID, s.env.Rcpt, s.env.MoreRcpt, s.env.Excess = "", "", nil, false, ""
 }
 
 func (s *session) closeSMTP() {
@@ -292,8 +280,6 @@ func (s *session) closeSMTP() {
 
 // close ends what is going on after the connection has ended.
 func (s *session) close() {
-	s.guard("close", func() {
-		s.endMessage()
-		s.closeSMTP()
-	})
+	s.endMessage()
+	s.guard("close", s.closeSMTP)
 }

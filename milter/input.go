@@ -1,0 +1,149 @@
+package milter
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// blockSize is how much is read at once, in bytes: an ordinary message in one or two reads.
+const blockSize = 16 << 10
+
+// An input is what an MTA sent and nobody has taken yet. It holds memory only while there is
+// such a thing, as most sessions wait for their MTA most of the time; and it holds what has come,
+// not what a length announces. It is not safe for concurrent use.
+type input struct {
+	conn   net.Conn
+	raw    syscall.RawConn  // nil: conn has no descriptor, and a read holds a block while it waits
+	ack    func(fd uintptr) // may be nil
+	blocks *blocks
+
+	block      *block // the memory of buf; nil when there is none, or when a packet needs more
+	buf        []byte
+	begin, end int // buf[begin:end] has come
+
+	readOnce func(fd uintptr) bool
+	awaited  bool // the MTA says more before it waits for us
+	failed   error
+}
+
+// A block is the memory for what is read or written at once.
+type block [blockSize]byte
+
+// blocks are shared by all connections. The zero value is ready to use.
+type blocks struct{ free sync.Pool }
+
+func (b *blocks) get() *block {
+	if free, ok := b.free.Get().(*block); ok {
+		return free
+	}
+	return new(block)
+}
+
+// put takes a block back; nil is none.
+func (b *blocks) put(old *block) {
+	if old != nil {
+		b.free.Put(old)
+	}
+}
+
+func newInput(conn net.Conn, blocks *blocks) *input {
+	in := &input{conn: conn, blocks: blocks}
+	if c, ok := conn.(syscall.Conn); ok {
+		in.raw, _ = c.SyscallConn() // without it, the ordinary way
+	}
+	if _, ok := conn.(*net.TCPConn); ok {
+		in.ack = quickAck
+	}
+	in.readOnce = in.tryRead
+	return in
+}
+
+// bytes is what has come. It is valid until the next call of take or fill.
+func (in *input) bytes() []byte { return in.buf[in.begin:in.end] }
+
+// take takes the first n bytes away.
+func (in *input) take(n int) {
+	if in.begin += n; in.begin == in.end {
+		in.release()
+	}
+}
+
+// release gives back all memory, and what is in it.
+func (in *input) release() {
+	in.blocks.put(in.block)
+	in.block, in.buf, in.begin, in.end = nil, nil, 0, 0
+}
+
+// fill waits until more has come of a packet of at most size bytes. awaited tells that the MTA
+// says more before it waits for an answer. The error is io.EOF at the end of the connection.
+func (in *input) fill(size int, awaited bool) error {
+	in.awaited, in.failed = awaited, nil
+	if in.begin > 0 {
+		in.end = copy(in.buf, in.bytes())
+		in.begin = 0
+	}
+	if in.end > 0 && in.end == len(in.buf) {
+		in.grow(size)
+	}
+	if in.raw == nil {
+		in.hold()
+		n, err := in.conn.Read(in.buf[in.end:])
+		return in.came(n, err)
+	}
+	if err := in.raw.Read(in.readOnce); err != nil {
+		return in.came(0, err)
+	}
+	return in.failed
+}
+
+// grow makes room for more, at most the size of the packet and at most twice what there is.
+func (in *input) grow(size int) {
+	more := make([]byte, max(min(size, 2*len(in.buf)), len(in.buf)+1))
+	end := copy(more, in.buf[:in.end])
+	in.release()
+	in.buf, in.end = more, end
+}
+
+// hold makes sure that there is memory.
+func (in *input) hold() {
+	if in.buf != nil {
+		return
+	}
+	in.block = in.blocks.get()
+	in.buf = in.block[:]
+}
+
+// came notes what a read gave. An error that comes with something shows at the next read.
+func (in *input) came(n int, err error) error {
+	if in.end += n; in.end == in.begin {
+		in.release()
+	}
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// tryRead reads what is there. It is false when there is nothing: the caller waits, without memory
+// of ours, and calls again.
+func (in *input) tryRead(fd uintptr) (done bool) {
+	in.hold()
+	n, err := syscall.Read(int(fd), in.buf[in.end:])
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(fd), in.buf[in.end:])
+	}
+	if err == syscall.EAGAIN {
+		_ = in.came(0, nil)
+		if in.ack != nil && in.awaited {
+			in.ack(fd)
+		}
+		return false
+	}
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	in.failed = in.came(max(n, 0), err)
+	return true
+}
