@@ -94,9 +94,7 @@ func (s *Store) step() error {
 		}
 	}
 	s.lastErr = err
-	s.mu.Lock()
-	s.err = err
-	s.mu.Unlock()
+	s.note(err)
 	s.report(err)
 	return err
 }
@@ -236,6 +234,7 @@ func (s *Store) take() {
 	s.mu.Lock()
 	b := s.pending
 	s.pending, s.writing = newBatch(s.keys-b.size()), b.contacts
+	s.dropped += uint64(b.dropped)
 	s.mu.Unlock()
 	s.lost += b.dropped
 	rows := b.rows()
@@ -255,7 +254,7 @@ func (s *Store) writeChunks() error {
 			return err
 		}
 		if err != nil {
-			s.lost += len(c.rows)
+			s.drop(len(c.rows))
 		}
 		s.written += len(c.rows)
 		s.chunks = s.chunks[1:]

@@ -77,7 +77,9 @@ type Store struct {
 	mu      sync.Mutex
 	pending *batch               // nil of a store that only reads, and after Close
 	writing map[contactKey]int64 // contacts that were taken from pending last
-	err     error                // why there is no link
+	err     error                // why there is no link, or why the last step failed
+	failed  time.Time            // when a step failed last
+	dropped uint64               // records, but for those of pending
 	doubt   *question            // that could not be answered, though there was time
 
 	link atomic.Pointer[link] // nil while the database is down
