@@ -7,10 +7,21 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PACKAGES = ./... $(addprefix ./,$(sort $(dir $(wildcard testdata/*/*.go))))
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: build run demo test bench fuzz lint clean
+.PHONY: build install packages release run demo test bench microbench soak fuzz lint clean
 
 build:
 	$(GO) build -o bin/assay ./cmd/assay
+
+# Below PREFIX (/usr/local), in DESTDIR when that is set; the config goes to /etc/assay.
+install:
+	packaging/scripts/install bin/assay
+
+# What is published, in dist: .deb, .rpm and an archive, here for this machine alone, by release for all.
+packages:
+	packaging/scripts/release $(shell $(GO) env GOARCH)
+
+release:
+	packaging/scripts/release
 
 run: build
 	bin/assay serve
@@ -27,8 +38,17 @@ test:
 	$(GO) vet $(PACKAGES)
 	$(GO) test -race -shuffle=on -timeout 5m $(PACKAGES)
 
-bench:
+# Beside the rivals, into the README: some minutes. BENCH=quick is for a first look, and changes nothing.
+bench: build
+	$(if $(ROOT),testdata/setup bench)
+	$(GO) run ./testdata/bench -assay bin/assay $(if $(filter quick,$(BENCH)),-quick,-update README.md)
+
+microbench:
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+# A million messages, hostile ones, outages and reloads among them: some minutes.
+soak: build
+	$(GO) run ./testdata/soak -assay bin/assay -update README.md
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list $(PACKAGES)); do \
@@ -43,4 +63,4 @@ lint:
 	$(GO) run $(STATICCHECK) $(PACKAGES)
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

@@ -5,76 +5,11 @@ import (
 	"strings"
 )
 
-// foreignNames are what OpenDKIM, OpenDMARC and others call our keys, as plain
-// writes them. Names that differ only in case and separators need no entry.
-var foreignNames = map[string]string{
-	"ignorehosts":               "trusted_networks",
-	"internalhosts":             "trusted_networks",
-	"externalignorelist":        "trusted_networks",
-	"peerlist":                  "trusted_networks",
-	"mynetworks":                "trusted_networks",
-	"localaddrs":                "trusted_networks",
-	"internalnetworks":          "internal_relays",
-	"localdomains":              "accepted_domains",
-	"mydestination":             "accepted_domains",
-	"relaydomains":              "accepted_domains",
-	"enablespoofintelligence":   "implicit",
-	"basedirectory":             "state_dir",
-	"historyfile":               "history.database",
-	"trustedauthserv":           "trusted_authserv_ids",
-	"removearall":               "remove_all_authres",
-	"hostname":                  "authserv_id",
-	"bindsocket":                "milter.listen",
-	"socket":                    "milter.listen",
-	"umask":                     "milter.socket_mode",
-	"maxconnections":            "milter.max_sessions",
-	"nameservers":               "dns.servers",
-	"nameserver":                "dns.servers",
-	"resolver":                  "dns.servers",
-	"dnstimeout":                "dns.timeout",
-	"maximumsignaturestoverify": "dkim.max_signatures",
-	"minimumkeybits":            "dkim.min_rsa_bits",
-	"arctrustedsealers":         "arc.trusted_sealers",
-	"whitelistedsignersmap":     "arc.trusted_sealers_file",
-	"rejectfailures":            "policy.dmarc_reject",
-	"dmarcrejectaction":         "policy.dmarc_reject",
-	"dmarcquarantineaction":     "policy.dmarc_quarantine",
-	"authenticationfailaction":  "policy.compauth_fail",
-	"holdquarantinedmessages":   "policy.dmarc_quarantine",
-	"ondnserror":                "policy.dns_failure",
-	"ondefault":                 "policy.on_error",
-	"oninternalerror":           "policy.on_error",
-	"onsecurity":                "policy.on_error",
-}
-
-// foreignNotes say why a name of theirs has no key here.
-var foreignNotes = map[string]string{
-	"mode":                       "remove it: no DKIM signatures are made here",
-	"domain":                     "no DKIM signatures are made here; for ARC seals it is domain in [arc]",
-	"selector":                   "no DKIM signatures are made here; for ARC seals it is selector in [arc]",
-	"keyfile":                    "no DKIM signatures are made here; for ARC seals it is key_file in [arc]",
-	"keytable":                   "remove it: no DKIM signatures are made here",
-	"signingtable":               "remove it: no DKIM signatures are made here",
-	"ignoreauthenticatedclients": "remove it: clients that use SMTP AUTH are always exempt",
-	"spfignoreresults":           "remove it: SPF is always checked here",
-	"spfselfvalidate":            "remove it: SPF is always checked here",
-	"publicsuffixlist":           "remove it: the list is built in",
-	"syslog":                     "remove it: the log goes to standard error",
-	"syslogfacility":             "remove it: the log goes to standard error",
-	"background":                 "remove it: the service manager does that",
-	"autorestart":                "remove it: the service manager does that",
-	"userid":                     "remove it: the service manager does that",
-	"pidfile":                    "remove it: the service manager does that",
-}
-
 // adviceOnKey says what an unknown key may have been meant as.
 func adviceOnKey(path []string, table []option) string {
 	leaf := plain(path[len(path)-1])
-	if note := foreignNotes[leaf]; note != "" {
-		return note
-	}
-	if name := foreignNames[leaf]; name != "" {
-		return "the key for it is " + placed(name)
+	if advice := adviceOnForeign(leaf); advice != "" {
+		return advice
 	}
 	if name := nearestKey(path, table); name != "" {
 		if section, _ := splitName(name); len(path) > 1 && section == "" && plain(name) == leaf {

@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
+
+// release is "VERSION COMMIT TIME" of a program that packaging/scripts/binary built, TIME as in RFC 3339. The linker
+// sets it, and nothing else does: the paths and the state of a checkout don't get into such a program. "" otherwise.
+var release string
 
 func versionCommand() *command {
 	return &command{
@@ -23,19 +28,44 @@ func versionCommand() *command {
 
 // versionText tells from the binary itself what was built.
 func versionText(info *debug.BuildInfo, ok bool) string {
-	version, goVersion := "(devel)", runtime.Version()
+	b := readBuild(release, info, ok)
+	return fmt.Sprintf("assay %s\ncommit %s\n%s %s/%s\n", b.version, b.commit, b.goVersion, runtime.GOOS, runtime.GOARCH)
+}
+
+// A build says what a binary was built from.
+type build struct {
+	version   string // "(devel)" when nobody said
+	commit    string // with its time, in words
+	goVersion string // "go1.26.0"
+}
+
+// readBuild prefers what the linker was told to what the Go command found out.
+func readBuild(release string, info *debug.BuildInfo, ok bool) build {
+	b := build{version: "(devel)", goVersion: runtime.Version()}
 	settings := map[string]string{}
 	if ok {
 		if info.Main.Version != "" {
-			version = info.Main.Version
+			b.version = info.Main.Version
 		}
-		goVersion = info.GoVersion
+		b.goVersion = info.GoVersion
 		for _, s := range info.Settings {
 			settings[s.Key] = s.Value
 		}
 	}
-	return fmt.Sprintf("assay %s\ncommit %s\n%s %s/%s\n",
-		version, commitText(settings), goVersion, runtime.GOOS, runtime.GOARCH)
+	b.commit = commitText(settings)
+	if version, commit, at, ok := released(release); ok {
+		b.version, b.commit = version, commit+" of "+at
+	}
+	return b
+}
+
+// released takes apart what the linker was told; not ok when that is nothing.
+func released(release string) (version, commit, at string, ok bool) {
+	words := strings.Fields(release)
+	if len(words) != 3 {
+		return "", "", "", false
+	}
+	return words[0], words[1], words[2], true
 }
 
 func commitText(settings map[string]string) string {

@@ -20,7 +20,7 @@ func TestSplitMessage(t *testing.T) {
 	} {
 		header, body := SplitMessage([]byte(test.raw))
 		if len(header) != test.fields || string(body) != test.body {
-			t.Errorf("%q: %q, %q", test.raw, header, body)
+			t.Errorf("%q: %v, %q", test.raw, header, body)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func TestDelivery(t *testing.T) {
 				t.Errorf("client %s: Received:%q", from, got)
 			}
 			if len(msg.Stamped()) != 0 {
-				t.Errorf("stamped %q", msg.Stamped())
+				t.Errorf("stamped %v", msg.Stamped())
 			}
 		}
 		all, err := m.Inbox.Wait(timeout(t), 2)
@@ -201,7 +201,7 @@ func TestMilter(t *testing.T) {
 		}
 		msg := next(t, m)
 		if got := msg.Stamped(); len(got) != 1 || got[0].Raw != "X-Stamp: stamped\r\n folded" {
-			t.Errorf("stamped %q", got)
+			t.Errorf("stamped %v", got)
 		}
 		if !bytes.Equal(msg.AsSent(), []byte(sample)) {
 			t.Errorf("delivered %q", msg.AsSent())
@@ -245,7 +245,7 @@ func TestUnixSocketMilter(t *testing.T) {
 			t.Fatal(r)
 		}
 		if got := next(t, m).Stamped(); len(got) != 1 {
-			t.Errorf("stamped %q", got)
+			t.Errorf("stamped %v", got)
 		}
 	})
 }

@@ -57,10 +57,14 @@ func (m *MTA) startPostfix(ctx context.Context, o Options, daemonDir string) err
 
 // postfixFiles writes the configuration and makes the directories.
 func (m *MTA) postfixFiles(o Options, daemonDir string) error {
+	snippet, err := postfixSnippet(o)
+	if err != nil {
+		return err
+	}
 	data := map[string]any{
 		"Dir": m.Dir, "Daemons": daemonDir, "Hostname": o.Hostname, "Domain": o.Domain,
 		"Interfaces": "127.0.0.1", "Protocols": "ipv4", "Port": m.Addr.Port(), "Port6": m.Addr6.Port(),
-		"Milters": strings.Join(o.Milters, ", "), "OnMilterFailure": o.OnMilterFailure, "Extra": o.Extra,
+		"Snippet": snippet, "Extra": o.Extra,
 	}
 	if m.Addr6.IsValid() {
 		data["Interfaces"], data["Protocols"] = "127.0.0.1, [::1]", "all"

@@ -63,34 +63,15 @@ func (m *MTA) startSendmail(ctx context.Context, o Options) error {
 	return m.ready(ctx)
 }
 
-// A filter is one INPUT_MAIL_FILTER line.
-type filter struct{ Name, Socket, Flag string }
-
-// filters translates milter addresses from Postfix's form.
-func filters(o Options) []filter {
-	flag := map[string]string{"tempfail": "T", "reject": "R"}[o.OnMilterFailure] // accept: empty
-	var list []filter
-	for i, spec := range o.Milters {
-		if addr, ok := strings.CutPrefix(spec, "inet:"); ok {
-			family := "inet"
-			host, port, err := net.SplitHostPort(addr)
-			if err == nil {
-				if strings.Contains(host, ":") {
-					family = "inet6"
-				}
-				spec = family + ":" + port + "@" + host
-			}
-		}
-		list = append(list, filter{Name: fmt.Sprintf("milter%d", i+1), Socket: spec, Flag: flag})
-	}
-	return list
-}
-
 // sendmailFiles writes the sources of the configuration and makes the directories.
 func (m *MTA) sendmailFiles(o Options) error {
+	filters, err := sendmailSnippets(o)
+	if err != nil {
+		return err
+	}
 	data := map[string]any{
 		"Dir": m.Dir, "Hostname": o.Hostname, "Port": m.Addr.Port(), "Port6": m.Addr6.Port(),
-		"Filters": filters(o), "Extra": o.Extra,
+		"Filters": filters, "Extra": o.Extra,
 	}
 	if err := errors.Join(
 		m.mkdirs("queue", "dev"),

@@ -1,0 +1,130 @@
+package main
+
+// openDKIM is opendkim.conf(5), of OpenDKIM 2.11.
+func openDKIM() []foreignOption {
+	return []foreignOption{
+		{"AuthservID", "authserv_id", ""},
+		{"Socket", "milter.listen", ""},
+		{"UMask", "milter.socket_mode", "the mode itself, not what it lacks"},
+		{"UserID", "user", "the unit of the packages sets it, too"},
+		{"BaseDirectory", "state_dir", ""},
+		{"InternalHosts ExternalIgnoreList PeerList", "trusted_networks", ""},
+		{"POPDBFile", "trusted_networks", ""},
+		{"ExemptDomains", "spoofed_senders_file", allowEntry},
+		{"RemoveARAll", "remove_all_authres", ""},
+		{"RemoveARFrom", "", "remove it: fields by our own name are always removed, all others with remove_all_authres"},
+		{"KeepAuthResults", "trusted_authserv_ids", "fields by our own name never stay"},
+		{"MaximumHeaders", "limits.header_size", ""},
+		{"MaximumSignaturesToVerify", "dkim.max_signatures", ""},
+		{"MinimumKeyBits", "dkim.min_rsa_bits", ""},
+		{"Nameservers", "dns.servers", ""},
+		{"DNSTimeout", "dns.timeout", ""},
+		{"QueryCache", "dns.cache_entries", "answers are always kept, up to this number"},
+		{"On-DNSError", "policy.dns_failure", ""},
+		{"On-Default On-InternalError On-Security", "policy.on_error", ""},
+		{"On-BadSignature On-KeyNotFound On-NoSignature On-SignatureError MustBeSigned", "",
+			"remove it: no signature decides by itself; [policy] says what is done with mail that DMARC or compauth fail"},
+		{"Quarantine", "", "each switch of [policy] takes quarantine"},
+		{"RedirectFailuresTo", "", "remove it: failed mail is delivered, held or rejected, as [policy] says"},
+		{"LogResults LogWhy SyslogSuccess", "", alwaysLogged},
+		{"Syslog SyslogFacility SyslogName", "", noSyslog},
+		{"AlwaysAddARHeader", "", alwaysStamped},
+		{"AuthservIDWithJobID", "", "remove it: the queue id is in the log"},
+		{"NoHeaderB", "", "remove it: header.b is always written"},
+		{"SoftwareHeader", "", "remove it: no field names the software"},
+		{"Mode", "", noSigning},
+		{"Domain", "", sealKeyOnly + "domain in [arc]"},
+		{"Selector", "", sealKeyOnly + "selector in [arc]"},
+		{"KeyFile", "", sealKeyOnly + "key_file in [arc]"},
+		{"KeyTable SigningTable BodyLengthDB Canonicalization CaptureUnknownErrors Diagnostics DiagnosticDirectory " +
+			"DomainKeysCompat DontSignMailTo FixCRLF IdentityHeader IdentityHeaderRemove MTACommand MultipleSignatures " +
+			"OmitHeaders OversignHeaders RemoveOldSignatures ReplaceHeaders ReplaceRules RequestReports RequireSafeKeys " +
+			"ResignAll ResignMailTo SelectCanonicalizationHeader SenderHeaders SenderMacro SignatureAlgorithm SignatureTTL " +
+			"SignHeaders StrictTestMode SubDomains", "", noSigning},
+		{"MTA MacroList", "", otherSockets},
+		{"AllowSHA1Only", "", "remove it: rsa-sha1 is never accepted (RFC 8301)"},
+		{"ClockDrift", "", "remove it: a signature may be five minutes ahead of the clock"},
+		{"Minimum MaximumSignedBytes", "", "remove it: a signature with l= is not accepted"},
+		{"DNSConnect", "", "remove it: questions go over UDP, and over TCP where the answer was cut"},
+		{"BogusKey ResolverConfiguration ResolverTracing TrustAnchorFile UnprotectedKey", "", resolverDNSSEC},
+		{"RequiredHeaders StrictHeaders IgnoreMalformedMail WeakSyntaxChecks", "",
+			"remove it: the header is not judged but for its From, which compauth is about"},
+		{"ReportAddress ReportBccAddress SendReports SMTPURI", "", noReports},
+		{"Statistics StatisticsName StatisticsPolicyScript StatisticsPrefix", "",
+			"remove it: assay insight shows what was seen, and listen in [metrics] counts it"},
+		{"FinalPolicyScript ScreenPolicyScript SetupPolicyScript", "", noScripts},
+		{"Background AutoRestart AutoRestartCount AutoRestartRate ChangeRootDirectory EnableCoredumps PidFile SoftStart", "", serviceManager},
+		{"KeepTemporaryFiles TemporaryDirectory", "", inMemory},
+		{"TestDNSData TestPublicKeys", "", noTests},
+		{"Include", "", oneFile},
+		{"TrustSignaturesFrom", "", "remove it: DMARC and compauth look at whose signature it is"},
+		{"DisableCryptoInit MilterDebug LDAPAuthMechanism LDAPAuthName LDAPAuthRealm LDAPAuthUser LDAPBindPassword LDAPBindUser " +
+			"LDAPDisableCache LDAPKeepaliveIdle LDAPKeepaliveInterval LDAPKeepaliveProbes LDAPTimeout LDAPUseTLS " +
+			"VBR-Certifiers VBR-PurgeFields VBR-TrustedCertifiers VBR-TrustedCertifiersOnly VBR-Type", "", noSuch},
+	}
+}
+
+// openDMARC is opendmarc.conf(5), of OpenDMARC 1.4.
+func openDMARC() []foreignOption {
+	return []foreignOption{
+		{"AuthservID", "authserv_id", ""},
+		{"TrustedAuthservIDs", "trusted_authserv_ids", "SPF and DKIM are evaluated here: no field of another host is needed"},
+		{"Socket", "milter.listen", ""},
+		{"UMask", "milter.socket_mode", "the mode itself, not what it lacks"},
+		{"UserID", "user", "the unit of the packages sets it, too"},
+		{"BaseDirectory", "state_dir", ""},
+		{"IgnoreHosts", "trusted_networks", ""},
+		{"IgnoreMailFrom", "spoofed_senders_file", allowEntry},
+		{"IgnoreAuthenticatedClients", "", "remove it: clients that use SMTP AUTH are always exempt"},
+		{"RejectFailures", "policy.dmarc_reject", ""},
+		{"HoldQuarantinedMessages", "policy.dmarc_quarantine", ""},
+		{"RejectString", "policy.reject_text", "it follows the domain and the reason"},
+		{"DomainWhitelist", "arc.trusted_sealers", ""},
+		{"DomainWhitelistFile", "arc.trusted_sealers_file", ""},
+		{"DomainWhitelistSize", "", "remove it: the list may be of any length"},
+		{"HistoryFile", "history.database", ""},
+		{"RecordAllMessages", "", "remove it: the history counts what is evaluated"},
+		{"DNSTimeout", "dns.timeout", ""},
+		{"SPFIgnoreResults SPFSelfValidate", "", alwaysSPF},
+		{"RejectMultiValueFrom", "", "remove it: of several From domains the strictest action counts, and with more than five the message fails"},
+		{"RequiredHeaders", "", "remove it: the header is not judged but for its From, which compauth is about"},
+		{"IgnoreMailTo", "", otherSockets},
+		{"PublicSuffixList", "", listInBinary},
+		{"AuthservIDWithJobID", "", "remove it: the queue id is in the log"},
+		{"SoftwareHeader", "", "remove it: no field names the software"},
+		{"CopyFailuresTo FailureReports FailureReportsBcc FailureReportsOnNone FailureReportsSentBy ReportCommand", "", noReports},
+		{"Syslog SyslogFacility", "", noSyslog},
+		{"Background AutoRestart AutoRestartCount AutoRestartRate ChangeRootDirectory EnableCoredumps PidFile", "", serviceManager},
+		{"MilterDebug", "", noSuch},
+	}
+}
+
+// openARC is openarc.conf(5), of OpenARC 1.0 and later.
+func openARC() []foreignOption {
+	return []foreignOption{
+		{"AuthservID", "authserv_id", ""},
+		{"Mode", "arc.seal", "chains are always validated; true seals as well"},
+		{"Domain", "arc.domain", ""},
+		{"Selector", "arc.selector", ""},
+		{"KeyFile", "arc.key_file", ""},
+		{"Socket", "milter.listen", ""},
+		{"UMask", "milter.socket_mode", "the mode itself, not what it lacks"},
+		{"UserID", "user", "the unit of the packages sets it, too"},
+		{"BaseDirectory", "state_dir", ""},
+		{"InternalHosts PeerList", "trusted_networks", ""},
+		{"MaximumHeaders", "limits.header_size", ""},
+		{"PermitAuthenticationOverrides", "", "remove it: fields by our own name are always removed"},
+		{"FinalReceiver", "", "remove it: the chain is validated the same"},
+		{"Canonicalization SignatureAlgorithm", "", "remove it: seals are relaxed/relaxed, with the algorithm of the key"},
+		{"SignHeaders OverSignHeaders", "", "remove it: the fields that RFC 8617 and RFC 6376 name are signed"},
+		{"SealHeaderChecks", "", "remove it: every message is sealed that is evaluated and not refused"},
+		{"RequireSafeKeys", "", "remove it: a key that others may read is always refused"},
+		{"FixedTimestamp TestKeys", "", noTests},
+		{"SoftwareHeader", "", "remove it: no field names the software"},
+		{"Syslog SyslogFacility", "", noSyslog},
+		{"Background AutoRestart AutoRestartCount AutoRestartRate ChangeRootDirectory EnableCoredumps PidFile", "", serviceManager},
+		{"KeepTemporaryFiles TemporaryDirectory", "", inMemory},
+		{"Include", "", oneFile},
+		{"MilterDebug", "", noSuch},
+	}
+}

@@ -1,0 +1,172 @@
+package packages
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bootScript makes a copy of this machine below $1, as machineScript does, and boots it: systemd runs in it as on a
+// server, with no service but what systemd itself needs.
+const bootScript = `set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
+for c in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+	[ ! -e $c/cgroup.procs ] || { mkdir "$c/$2" && echo 0 >"$c/$2/cgroup.procs"; }
+done
+mount -t proc proc /proc
+cd "$1/root"
+rm -rf etc/systemd/system/*.wants usr/sbin/policy-rc.d etc/machine-id
+touch etc/machine-id
+mount -t tmpfs -o mode=755 tmpfs /run
+systemd-nspawn --quiet --console=pipe --directory=. --boot --private-network --register=no --keep-unit </dev/null >&2 &
+echo started
+cat`
+
+// bootMachine waits until systemd is up.
+func bootMachine(t *testing.T) *machine {
+	t.Helper()
+	tool(t, "systemd-nspawn")
+	if os.Geteuid() != 0 {
+		missing(t, errors.New("run as root"))
+	}
+	group := fmt.Sprintf("assay-test-%d", os.Getpid())
+	t.Cleanup(func() { removeGroups(group) })
+	cmd := exec.Command("sh", "-c", bootScript, "sh", t.TempDir(), group)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
+	var problems strings.Builder
+	cmd.Stderr = &problems
+	cmd.WaitDelay = 5 * time.Second
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		missing(t, fmt.Errorf("no namespaces: %w", err))
+	}
+	m := &machine{T: t}
+	t.Cleanup(func() {
+		_ = input.Close()
+		_ = cmd.Process.Kill() // takes all of its processes along
+		_ = cmd.Wait()
+	})
+	if line, _ := bufio.NewReader(output).ReadString('\n'); line != "started\n" || !m.isUp(cmd.Process.Pid) {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		missing(t, errors.New("systemd does not boot in a copy of this machine: "+problems.String()))
+	}
+	m.forget()
+	return m
+}
+
+// removeGroups removes control groups with those below them, whose processes have ended.
+func removeGroups(name string) {
+	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"} {
+		var dirs []string
+		_ = filepath.WalkDir(filepath.Join(pattern, name), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+		for _, dir := range slices.Backward(dirs) {
+			_ = os.Remove(dir)
+		}
+	}
+}
+
+// isUp waits until systemd has booted below a process, and notes its process.
+func (m *machine) isUp(shell int) bool {
+	for range 300 {
+		time.Sleep(100 * time.Millisecond) // systemd tells nobody outside when it is ready
+		if m.pid = child(child(shell, "systemd-nspawn"), "systemd"); m.pid == 0 {
+			continue
+		}
+		state, _ := m.command("systemctl is-system-running").Output()
+		if s := strings.TrimSpace(string(state)); s == "running" || s == "degraded" {
+			return true
+		}
+	}
+	return false
+}
+
+// child is the process of this name that another one started; 0 when there is none.
+func child(parent int, name string) int {
+	if parent == 0 {
+		return 0
+	}
+	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", parent, parent))
+	for word := range strings.FieldsSeq(string(list)) {
+		pid, err := strconv.Atoi(word)
+		comm, _ := os.ReadFile(filepath.Join("/proc", word, "comm"))
+		if err == nil && strings.TrimSpace(string(comm)) == name {
+			return pid
+		}
+	}
+	return 0
+}
+
+// TestDebUnderSystemd installs the package where systemd runs, upgrades it while messages come in, and purges it.
+func TestDebUnderSystemd(t *testing.T) {
+	r := built(t)
+	m := bootMachine(t)
+	m.run("dpkg -i " + m.copyIn(file(t, r.first, ".deb")))
+	m.expect("systemctl is-active assay.socket assay.service; systemctl is-enabled assay.socket assay.service",
+		"active\nactive\nenabled\nenabled")
+	m.expect("ps -o user= -p $(systemctl show -P MainPID assay)", "assay")
+	m.stamped()
+
+	before := m.run("systemctl show -P MainPID assay")
+	messages, cut := m.during(m.command("dpkg -i " + m.copyIn(file(t, r.next, ".deb"))))
+	if after := m.run("systemctl show -P MainPID assay"); after == before || messages < 10 || cut > 1 {
+		t.Errorf("process %s became %s after %d messages, %d were cut", before, after, messages, cut)
+	}
+	m.expect("assay version | head -n 1", "assay "+version2)
+
+	m.run("systemctl stop assay.service && systemctl disable assay.service && dpkg -i /tmp/*" + version2 + "*.deb")
+	m.expect("systemctl is-enabled assay.service || true", "disabled")
+
+	m.run("systemctl enable assay.service && systemctl start assay.service && dpkg -P assay")
+	m.expect("systemctl is-active assay.socket assay.service; systemctl list-unit-files --no-legend 'assay*'; ls -d /var/lib/assay 2>/dev/null; true",
+		"inactive\ninactive")
+}
+
+// during sends one message after the other while a command runs. None may find the socket closed; one may be cut, when the
+// old process ends just after it took the connection and before the message began: the MTA does its default action then.
+func (m *machine) during(cmd *exec.Cmd) (messages, cut int) {
+	m.Helper()
+	done := make(chan error, 1)
+	go func() { done <- run(cmd) }()
+	for ended := false; !ended; messages++ {
+		select {
+		case err := <-done:
+			if ended = true; err != nil {
+				m.Fatal(err)
+			}
+		default:
+		}
+		if got, err := m.stamp(); err != nil {
+			cut++
+			m.Log(err)
+		} else {
+			m.checkStamp(got)
+		}
+	}
+	return messages, cut
+}
