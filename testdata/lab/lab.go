@@ -1,5 +1,4 @@
-// Package lab makes what the demo and the benchmarks send: keys with their zone
-// records, signed messages, and a corpus of mail that is the same in every run.
+// Package lab makes keys with their zone records, and signs messages with them.
 //
 // Divergences from the RFC: none.
 package lab
