@@ -79,8 +79,7 @@ func TestManPage(t *testing.T) {
 func manPage() string {
 	var b strings.Builder
 	b.WriteString(`.\" Written by the tests from the tables in compauth; do not edit.
-.TH ASSAY-COMPAUTH 7
-.SH NAME
+` + manTitle("assay-compauth", 7) + `.SH NAME
 assay-compauth \- the composite verdict of assay and its reason codes
 .SH DESCRIPTION
 .BR assay (8)
@@ -103,7 +102,7 @@ which rules matched and which did not.
 	for _, e := range compauth.Explanations() {
 		fmt.Fprintf(&b, ".TP\n.B %s (%s)\n%s.\n%s\n", e.Code, e.Result, roff(sentence(e.Meaning)), roff(e.Advice))
 	}
-	b.WriteString(".SH SEE ALSO\n.BR assay (8)\n")
+	b.WriteString(".SH SEE ALSO\n.BR assay (8),\n.BR assay.toml (5)\n")
 	return b.String()
 }
 
@@ -112,7 +111,7 @@ func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] 
 
 // roff escapes what roff would take for a command.
 func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "…", "...", "≥", ">=").Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
 		text = `\&` + text
 	}

@@ -25,7 +25,7 @@ func configCheckCommand() *command {
 		name:     "check",
 		synopsis: "[-c FILE]",
 		summary:  "report every mistake of the config, with its line",
-		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. A password that every user of the host may read is warned of. The exit code is 0 when all is good and 65 when it is not.",
+		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. A password that every user of the host may read, and a user that does not exist, are warned of. The exit code is 0 when all is good and 65 when it is not.",
 		examples: []example{
 			{"config check", "check the config that serve would use"},
 			{"config check -c new.toml", "check another file before it is put in place"},
@@ -40,7 +40,7 @@ func configCheckCommand() *command {
 				if err != nil {
 					return p.failConfig(err)
 				}
-				p.note(c.exposed()...)
+				p.note(append(c.exposed(), c.accountNotes(p.uid)...)...)
 				if c.file == "" {
 					return p.print("no " + p.configFile + "; the built-in defaults are ok\n")
 				}
@@ -50,8 +50,11 @@ func configCheckCommand() *command {
 	}
 }
 
-// exposed warns of a password that everybody on this host can read in the config.
-func (c *Config) exposed() []string {
+// exposed warns of what others can read.
+func (c *Config) exposed() []string { return append(c.exposedPassword(), c.exposedMetrics()...) }
+
+// exposedPassword warns of a password that everybody on this host can read in the config.
+func (c *Config) exposedPassword() []string {
 	const key = "history.database"
 	if c.lines[key] == 0 || withoutPassword(c.History.Database) == c.History.Database {
 		return nil

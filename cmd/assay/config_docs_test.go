@@ -35,21 +35,6 @@ func TestOptions(t *testing.T) {
 	if sections[0] != "" {
 		t.Error("keys without a section must come first")
 	}
-	for _, name := range foreignNames {
-		if !names[name] {
-			t.Errorf("foreignNames leads to %s, which is no key", name)
-		}
-	}
-	for foreign := range foreignNames {
-		if foreign != plain(foreign) || foreignNotes[foreign] != "" {
-			t.Errorf("%s can't be found", foreign)
-		}
-	}
-	for foreign := range foreignNotes {
-		if foreign != plain(foreign) {
-			t.Errorf("%s can't be found", foreign)
-		}
-	}
 }
 
 // TestReadme compares the table of keys in the documentation with the one in code.

@@ -52,7 +52,7 @@ func topOptions() []option {
 			doc:  "Also write an SPF result for the HELO name.",
 			kind: boolean(func(c *Config) *bool { return &c.SPFHelo })},
 		{name: "spf_full_address", byDefault: false, values: "true, false",
-			doc:  "Write the whole MAIL FROM address in smtp.mailfrom, not only its domain.",
+			doc:  "Write the whole MAIL FROM address in smtp.mailfrom, not only its domain. Of one whose local part needs quotes that is the domain all the same.",
 			kind: boolean(func(c *Config) *bool { return &c.SPFFullAddress })},
 		{name: "hide_client_ip", byDefault: false, values: "true, false",
 			doc:  "Leave the client's address out of the fields.",
@@ -84,7 +84,7 @@ func topOptions() []option {
 func milterOptions() []option {
 	return []option{
 		{name: "milter.listen", byDefault: []string{"inet:127.0.0.1:8893"}, values: "list of inet:HOST:PORT, inet:PORT@HOST, inet6:…, unix:PATH, local:PATH, fd",
-			doc:  "Where the MTA connects; fd is what systemd socket activation passes.",
+			doc:  "Where the MTA connects. A socket that systemd passes on takes the place of the same address, and is served in any case; fd is those alone.",
 			kind: multiple("inet:127.0.0.1:8893", 1, milter.ParseAddress, stringOf, func(c *Config) *[]milter.Address { return &c.Milter.Listen })},
 		{name: "milter.socket_mode", byDefault: "0660", values: "octal number as a string",
 			doc:  "Permissions of the unix sockets.",

@@ -127,6 +127,7 @@ func TestDefaults(t *testing.T) {
 		},
 		DNS: DNSConfig{
 			Timeout:      5 * time.Second,
+			MaxInFlight:  8192,
 			CacheEntries: 100000,
 			MaxTTL:       24 * time.Hour,
 			NegativeTTL:  15 * time.Minute,
@@ -135,6 +136,8 @@ func TestDefaults(t *testing.T) {
 		ARC:     ARCConfig{TrustedSealersFile: "/etc/assay/trusted-sealers"},
 		Policy:  PolicyConfig{DMARCReject: auth.Accept, DMARCQuarantine: auth.Accept, CompauthFail: auth.Accept, SpoofBlock: auth.Reject, DNSFailure: auth.Accept, OnError: auth.Accept},
 		History: HistoryConfig{Database: "sqlite:history.db", MinMessages: 5, MinDays: 3, MaxDomains: 10, RetentionDays: 90},
+		Limits: LimitsConfig{HeaderSize: 1 << 20, HeaderFields: 2000, FieldSize: 128 << 10, Recipients: 1000, Tags: 64,
+			SignedNames: 256, ARCSets: 50, MIMEDepth: 5, DNSQuestions: 500},
 	}
 	if !sameConfig(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)
@@ -155,7 +158,7 @@ func TestEveryValue(t *testing.T) {
 		TrustedAuthServIDs: []string{"relay.example.org"},
 		RemoveAllAuthRes:   true, ReceivedSPF: true, SPFHelo: true, SPFFullAddress: true, HideClientIP: true, QuarantineHeader: true,
 		SpoofedSendersFile: "/srv/assay/spoofed-senders", SharedMX: []string{"mailhost.example"}, StateDir: "/srv/assay/state",
-		LogFormat: "json",
+		LogFormat: "json", User: "mail:assay",
 		Milter: MilterConfig{
 			Listen: []milter.Address{
 				{Network: "tcp4", Address: "0.0.0.0:8893"}, {Network: "tcp4", Address: "mx.example.org:8894"},
@@ -166,7 +169,7 @@ func TestEveryValue(t *testing.T) {
 		},
 		DNS: DNSConfig{
 			Servers: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")},
-			Timeout: 1500 * time.Millisecond, CacheEntries: 1024, MaxTTL: time.Hour, MinTTL: time.Hour,
+			Timeout: 1500 * time.Millisecond, MaxInFlight: 4096, CacheEntries: 1024, MaxTTL: time.Hour, MinTTL: time.Hour,
 		},
 		DKIM: DKIMConfig{MaxSignatures: 3, MinRSABits: 2048, Engine: dkim.EngineGoMsgauth},
 		ARC: ARCConfig{
@@ -179,6 +182,9 @@ func TestEveryValue(t *testing.T) {
 			RejectText: `see https://example.org/\help 100% "now"`},
 		History: HistoryConfig{Database: "postgres://assay:geheim@db1.example/mail?sslmode=verify-full&password=geheim",
 			MinMessages: 50, MinDays: 7, MaxDomains: 3, RetentionDays: 365, OverrideReject: true},
+		Metrics: MetricsConfig{Listen: []milter.Address{{Network: "tcp4", Address: "127.0.0.1:9893"}}},
+		Limits: LimitsConfig{HeaderSize: 2 << 20, HeaderFields: 500, FieldSize: 64 << 10, Recipients: 10, Tags: 32,
+			SignedNames: 100, ARCSets: 10, MIMEDepth: 2, DNSQuestions: 1000},
 	}
 	if !sameConfig(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)

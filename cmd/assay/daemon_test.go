@@ -47,6 +47,7 @@ type process struct {
 	state  string // its $STATE_DIRECTORY
 	listen string // as smtpd_milters takes it
 	cmd    *exec.Cmd
+	wrap   func(*exec.Cmd) // changes the command before it is started; nil: nothing
 	log    *logBuffer
 	dns    *dnstest.Server
 	ended  chan struct{}
@@ -106,6 +107,13 @@ func (p *process) configure(toml string) {
 // start runs the command and waits until it listens.
 func (p *process) start() {
 	p.t.Helper()
+	p.launch()
+	p.log.wait(p.t, "listening")
+}
+
+// launch runs the command.
+func (p *process) launch() {
+	p.t.Helper()
 	path, err := binary()
 	if err != nil {
 		p.t.Fatal(err)
@@ -114,6 +122,9 @@ func (p *process) start() {
 	p.cmd = exec.Command(path, "serve", "-c", p.config)
 	p.cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+p.state)
 	p.cmd.Stderr = p.log
+	if p.wrap != nil {
+		p.wrap(p.cmd)
+	}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -123,7 +134,6 @@ func (p *process) start() {
 		_ = cmd.Wait()
 		close(ended)
 	}(p.cmd)
-	p.log.wait(p.t, "listening")
 }
 
 // kill ends the process at once, as kill -9 does.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"assay/arc"
+	"assay/metrics"
 )
 
 // sealersFileKey and sealersKey are the keys of the config for the trusted sealers.
@@ -73,6 +74,7 @@ func (d *daemon) readSealers() error {
 // from now on. Whatever is wrong with it is reported, and the list in force stays.
 func (d *daemon) reloadSealers() {
 	err := d.readSealers()
+	d.metrics.reloaded(metrics.TrustedSealers, err == nil)
 	var mistakes arc.SealersErrors
 	if errors.As(err, &mistakes) {
 		for _, mistake := range mistakes {

@@ -1,18 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,6 +33,9 @@ func serveCommand() *command {
 		summary:  "run the milter in the foreground",
 		about: `Without a config file the defaults hold: assay listens on inet:127.0.0.1:8893, asks the system's resolvers
 and does nothing to mail but stamp it.
+
+Started as root, it becomes the user of the config once its sockets are bound and its keys are read. It takes
+the sockets that systemd passes on in place of binding the same ones, and tells systemd how it is.
 
 SIGHUP and SIGUSR1 read the config, the trusted sealers and the spoofed senders again: what is bad is reported and
 the old stays in force. The two lists are also read again when their file changes. SIGTERM and SIGINT stop accepting,
@@ -73,6 +76,10 @@ type daemon struct {
 	urgent  context.Context    // done when the daemon is to end at once
 	hurry   context.CancelFunc // has it end so
 	closing sync.WaitGroup     // histories that were in force before
+
+	account  *account    // whom it became; nil: nobody else
+	manager  *manager    // is told how the daemon is
+	checking atomic.Bool // for a sign of life to the manager
 }
 
 // serve runs the milter until ctx ends or a signal stops it.
@@ -81,19 +88,28 @@ func (p *program) serve(ctx context.Context, file string) int {
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
+	syscall.Umask(0o077) // what others may use gets its mode by name
+
 	config, err := p.loadConfig(file)
 	if err != nil {
 		return p.failConfig(err)
 	}
+	p, endLog := p.withLog(config.LogFormat)
+	defer endLog()
+	defer p.makeHeapRoom()()
 	d := &daemon{p: p, file: file, config: config, begun: config, log: newLogger(p.stderr, config.LogFormat), sealers: new(arc.SealersFile)}
+	d.manager = newManager(p.getenv, d.log)
 	if err := errors.Join(d.readSealers(), d.spoofed.read(config, d.log)); err != nil {
+		return p.failConfig(err)
+	}
+	if d.account, err = p.account(config); err != nil {
 		return p.failConfig(err)
 	}
 	listeners, err := d.listen()
 	if err != nil {
 		return p.fail(exitUnavailable, "%v", err)
 	}
-	if err := d.metrics.listen(config); err != nil {
+	if err := d.metrics.listen(d); err != nil {
 		closeAll(listeners)
 		return p.fail(exitUnavailable, "%v", err)
 	}
@@ -107,16 +123,11 @@ func (p *program) serve(ctx context.Context, file string) int {
 
 // listen opens all listeners, or none.
 func (d *daemon) listen() ([]net.Listener, error) {
-	var listeners []net.Listener
-	for _, a := range d.config.Milter.Listen {
-		more, err := milter.Listen(a, d.config.Milter.SocketMode)
-		if err != nil {
-			closeAll(listeners)
-			return nil, err
-		}
-		listeners = append(listeners, more...)
+	c := d.config
+	if err := d.account.makeSocketFolders(slices.Concat(c.Milter.Listen, c.Metrics.Listen)); err != nil {
+		return nil, fmt.Errorf("the folder of a socket: %w", err)
 	}
-	return listeners, nil
+	return milter.ListenAll(c.Milter.Listen, c.Milter.SocketMode)
 }
 
 func closeAll(listeners []net.Listener) {
@@ -128,13 +139,13 @@ func closeAll(listeners []net.Listener) {
 // build makes the server from the config.
 func (d *daemon) build() error {
 	var err error
-	if d.dns, err = newResolver(d.config); err != nil {
+	if d.dns, err = d.newResolver(d.config); err != nil {
 		return err
 	}
 	if d.sealer, err = newSealer(d.config); err != nil {
 		return err
 	}
-	if err := dropPrivileges(d.config.User, d.log); err != nil {
+	if err := d.takeOver(); err != nil {
 		return err
 	}
 	d.history, d.ending = d.openHistory(d.config), make(chan struct{})
@@ -166,6 +177,7 @@ func (d *daemon) newVerifier() *auth.Verifier {
 func (d *daemon) use(v *auth.Verifier) {
 	d.verifier = v
 	d.server.SetVerifier(v)
+	d.metrics.watch(d)
 }
 
 // run serves until the end, handles the signals and watches the files.
@@ -179,20 +191,35 @@ func (d *daemon) run(ctx context.Context, listeners []net.Listener, signals <-ch
 	go d.metrics.serve(d.log)
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(listeners...) }()
-	looks := time.NewTicker(watchInterval)
-	defer looks.Stop()
+	d.manager.ready(d.status())
+	return d.loop(ctx, served, signals)
+}
+
+// loop does what is to be done while the server serves, until the end.
+func (d *daemon) loop(ctx context.Context, served <-chan error, signals <-chan os.Signal) int {
+	looks, beats, statuses := time.NewTicker(watchInterval), d.manager.beats(), d.manager.statuses()
+	for _, ticker := range []*time.Ticker{looks, beats, statuses} {
+		defer ticker.Stop()
+	}
 	for {
 		select {
 		case err := <-served:
+			d.manager.tell("STOPPING=1")
 			go d.hurryAt(signals)
 			return d.p.fail(exitUnavailable, "%v", err)
 		case <-ctx.Done():
 			return d.stop(signals)
 		case <-looks.C:
 			d.look()
+		case <-beats.C:
+			d.beat()
+		case <-statuses.C:
+			d.manager.show(d.status())
 		case s := <-signals:
 			if s == syscall.SIGHUP || s == syscall.SIGUSR1 {
+				d.manager.reloading()
 				d.reload()
+				d.manager.ready(d.status())
 				continue
 			}
 			d.log.Info("stopping", "signal", s.String(), "sessions", d.server.Sessions())
@@ -209,6 +236,7 @@ func (d *daemon) warn(ctx context.Context) {
 	for _, text := range d.config.exposed() {
 		d.log.Warn(text)
 	}
+	d.warnOfRights()
 	d.checkSeal(ctx)
 }
 
@@ -227,6 +255,7 @@ func (d *daemon) checkSeal(ctx context.Context) {
 
 // stop lets the messages in flight end; at a second signal neither they nor the history are waited for.
 func (d *daemon) stop(signals <-chan os.Signal) int {
+	d.manager.tell("STOPPING=1")
 	go d.hurryAt(signals)
 	ctx, cancel := context.WithTimeout(d.urgent, shutdownTimeout)
 	defer cancel()
@@ -249,88 +278,4 @@ func (d *daemon) hurryAt(signals <-chan os.Signal) {
 			return
 		}
 	}
-}
-
-// reload reads the config and the lists again. Whatever is wrong with one of them is
-// reported, and the old one stays in force.
-func (d *daemon) reload() {
-	d.reloadConfig()
-	d.reloadSealers()
-	d.reloadSpoofed()
-}
-
-// reloadSpoofed puts the spoofed senders that the file names now in force for the messages that
-// begin from now on.
-func (d *daemon) reloadSpoofed() {
-	if d.spoofed.reload(d.config, d.log) {
-		next := *d.verifier
-		next.Spoofed = d.spoofed.list
-		d.use(&next)
-	}
-}
-
-// look reads the files again that have changed.
-func (d *daemon) look() {
-	if d.sealersWatch.due() {
-		d.reloadSealers()
-	}
-	if d.spoofed.watch.due() {
-		d.reloadSpoofed()
-	}
-}
-
-func (d *daemon) reloadConfig() {
-	config, err := d.p.loadConfig(cmp.Or(d.file, d.begun.file))
-	if err != nil {
-		var mistakes ConfigErrors
-		if !errors.As(err, &mistakes) {
-			d.log.Error("config not reloaded, the old one stays in force", "error", err.Error())
-		}
-		for _, mistake := range mistakes {
-			d.log.Error("config not reloaded, the old one stays in force", "error", mistake.Error())
-		}
-		return
-	}
-	d.apply(config)
-}
-
-// apply puts a new config in force for the messages that begin from now on. The
-// cache of DNS answers goes on unless its own settings changed.
-func (d *daemon) apply(config *Config) {
-	resolver, err := d.dns, error(nil)
-	if !reflect.DeepEqual(config.DNS, d.config.DNS) {
-		resolver, err = newResolver(config)
-	}
-	sealer, sealErr := newSealer(config)
-	if err := errors.Join(err, sealErr); err != nil {
-		d.log.Error("config not reloaded, the old one stays in force", "error", err.Error())
-		return
-	}
-	if keys := needRestart(d.begun, config); len(keys) > 0 {
-		d.log.Warn("changes that take effect at the next start only", "keys", strings.Join(keys, ","))
-	}
-	d.reopenHistory(d.config, config)
-	d.config, d.dns, d.sealer = config, resolver, sealer
-	d.use(d.newVerifier())
-	d.server.SetOnError(config.Policy.OnError)
-	d.log.Info("config reloaded")
-	d.checkSeal(context.Background()) // a question ends by itself
-}
-
-// needRestart names the keys that differ and that a running daemon can't change.
-func needRestart(old, config *Config) []string {
-	var keys []string
-	for key, same := range map[string]bool{
-		"milter.listen":       reflect.DeepEqual(old.Milter.Listen, config.Milter.Listen),
-		"milter.socket_mode":  old.Milter.SocketMode == config.Milter.SocketMode,
-		"milter.max_sessions": old.Milter.MaxSessions == config.Milter.MaxSessions,
-		"milter.idle_timeout": old.Milter.IdleTimeout == config.Milter.IdleTimeout,
-		"log_format":          old.LogFormat == config.LogFormat,
-	} {
-		if !same {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }
