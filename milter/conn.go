@@ -52,7 +52,9 @@ type conn struct {
 
 	state    sync.Mutex
 	busy     bool // a message is under way
+	served   bool // a message has been answered
 	draining bool
+	last     time.Time // when draining: until then a first message may begin
 
 	output    sync.Mutex
 	out       []byte
@@ -96,7 +98,7 @@ func (c *conn) next() error {
 		return err
 	}
 	if c.command == milter.CodeEOB { // answered, since the library reads on
-		c.setBusy(false)
+		c.setServed()
 	}
 	for {
 		packet, err := c.packet()
@@ -339,12 +341,21 @@ func (c *conn) Close() error {
 	return err
 }
 
-// drain ends the connection as soon as no message is under way.
+// drainGrace is how long a session that is to end may take to begin its first message: closed before
+// that, a client that has just connected would get the MTA's default action.
+const drainGrace = 2 * time.Second
+
+// drain ends the connection as soon as no message is under way, nor about to begin.
 func (c *conn) drain() {
 	c.state.Lock()
 	defer c.state.Unlock()
-	if c.draining = true; !c.busy {
+	c.draining, c.last = true, time.Now().Add(drainGrace)
+	switch {
+	case c.busy:
+	case c.served:
 		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+	default:
+		_ = c.Conn.SetReadDeadline(c.last)
 	}
 }
 
@@ -355,6 +366,12 @@ func (c *conn) setBusy(busy bool) {
 	c.state.Lock()
 	defer c.state.Unlock()
 	c.busy = busy
+}
+
+func (c *conn) setServed() {
+	c.state.Lock()
+	defer c.state.Unlock()
+	c.busy, c.served = false, true
 }
 
 // explain logs what ended the connection, unless it was to be expected.
@@ -373,7 +390,10 @@ func (c *conn) arm(begun bool) error {
 	c.state.Lock()
 	defer c.state.Unlock()
 	if c.draining && !c.busy {
-		return errDraining
+		if c.served || !time.Now().Before(c.last) {
+			return errDraining
+		}
+		return c.Conn.SetReadDeadline(c.last)
 	}
 	if begun && c.halfway {
 		return nil

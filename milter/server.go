@@ -161,7 +161,8 @@ func (s *Server) Serve(listeners ...net.Listener) error {
 }
 
 // Shutdown stops accepting, closes the sessions that have no message under way,
-// and waits for the others, each of which is closed when its message is answered.
+// and waits for the others, each of which is closed when its message is answered. Those that
+// had no message yet may begin one for 2 s.
 // When ctx ends first it closes them all and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.stop() {

@@ -111,6 +111,34 @@ func TestShutdownWaitsForMessages(t *testing.T) {
 	}
 }
 
+// A client that has just connected still gets its message checked; one that had its answer is let go at once.
+func TestShutdownAwaitsFirstMessages(t *testing.T) {
+	f := &fake{}
+	d := start(t, f)
+	fresh := connected(t, d.addr, offeredActions, offeredProtocol)
+	fresh.hello()
+	served := connected(t, d.addr, offeredActions, offeredProtocol)
+	served.hello()
+	served.mail("S1", "a@example.com")
+	served.end()
+	eventually(t, "both are served", func() bool { return d.Sessions() == 2 })
+	result := make(chan error, 1)
+	go func() { result <- d.Shutdown(context.Background()) }()
+	if !served.closed() {
+		t.Error("served: not closed")
+	}
+	fresh.mail("S2", "b@example.com")
+	if got := fresh.end(); got[len(got)-1] != "a" {
+		t.Errorf("answer %q", got)
+	}
+	if !fresh.closed() {
+		t.Error("not closed after its message")
+	}
+	if err := <-result; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
 func TestShutdownGivesUp(t *testing.T) {
 	f := &fake{}
 	d := start(t, f)

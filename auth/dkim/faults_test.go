@@ -34,7 +34,7 @@ var rules = []fault{
 	}},
 	{"t= in the future", func(c *comparison) bool {
 		t, ok := c.time("t")
-		return ok && t > corpusTime.Unix()+300
+		return ok && t > corpusTime.Unix()+86400
 	}},
 	{"x= not after t=", func(c *comparison) bool {
 		t, signed := c.time("t")

@@ -16,8 +16,9 @@ const (
 )
 
 // MaxClockSkew is how far t= may be ahead of the clock. RFC 6376 section 3.5 lets a
-// verifier ignore a signature from the future and says nothing of clocks that differ.
-const MaxClockSkew = 5 * time.Minute
+// verifier ignore a signature from the future and says nothing of clocks that differ. Nobody gains by
+// such a signature, but where either clock is a time zone off, good mail would be refused.
+const MaxClockSkew = 24 * time.Hour
 
 // A signature is one DKIM-Signature field, read by RFC 6376 section 3.5.
 type signature struct {

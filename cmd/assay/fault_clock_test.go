@@ -121,7 +121,7 @@ func symbols(t *testing.T, image []byte) (gettime, end int64) {
 
 // The clock jumps, ahead and back, by hours and by years: every message is answered at once and gets its
 // verdict, what DNS said is known as long as before, and nothing of the history is deleted. A signature that
-// says when it was made is from the future while the clock is behind; SPF speaks for the message then.
+// says when it was made is from the future while the clock is years behind; SPF speaks for the message then.
 func TestFaultClock(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -136,7 +136,7 @@ func TestFaultClock(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Hour, -time.Hour, 3 * year, -3 * year, 60 * year, 0, 24 * time.Hour, 0} {
 		clock.set(t, ahead)
 		for range 3 {
-			if got := p.answer(genuine(t)); !strings.HasPrefix(got, "accept\n") || !strings.Contains(got, "dmarc=pass") || ahead >= 0 && !passes(got) {
+			if got := p.answer(genuine(t)); !strings.HasPrefix(got, "accept\n") || !strings.Contains(got, "dmarc=pass") || ahead > -24*time.Hour && !passes(got) {
 				t.Errorf("%v ahead: %s", ahead, got)
 			}
 			if got := p.answer(spoofed()); !refused(got) {

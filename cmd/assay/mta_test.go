@@ -323,6 +323,11 @@ func TestMTAReload(t *testing.T) {
 	m.assay.log.wait(t, "no_such_key")
 	m.reply(c, "joe@elsewhere.example", spoof, 550)
 
+	m.assay.configure("") // as a full disk leaves it
+	m.assay.signal(syscall.SIGHUP)
+	m.assay.log.wait(t, "sets nothing any more")
+	m.reply(c, "joe@elsewhere.example", spoof, 550)
+
 	m.assay.configure("authserv_id = \"mx.example.test\"\n")
 	m.assay.signal(syscall.SIGHUP)
 	m.assay.log.wait(t, "config reloaded")

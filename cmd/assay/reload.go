@@ -42,8 +42,14 @@ func (d *daemon) look() {
 	}
 }
 
+// errEmptied refuses a file that an editor or a full disk has left empty: the defaults refuse nothing.
+var errEmptied = errors.New("the file sets nothing any more; if that is meant, restart")
+
 func (d *daemon) reloadConfig() {
 	config, err := d.p.loadConfig(cmp.Or(d.file, d.begun.file))
+	if err == nil && len(config.lines) == 0 && len(d.config.lines) > 0 {
+		err = errEmptied
+	}
 	if err != nil {
 		d.metrics.reloaded(metrics.Config, false)
 		if text := d.account.unreadable(cmp.Or(d.file, d.begun.file)); text != "" {
