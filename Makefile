@@ -36,7 +36,7 @@ test:
 	$(if $(ROOT),testdata/setup test)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	$(GO) vet $(PACKAGES)
-	$(GO) test -race -shuffle=on -timeout 5m $(PACKAGES)
+	$(GO) test -race -shuffle=on -timeout 10m $(PACKAGES)
 
 # Beside the rivals, into the README: some minutes. BENCH=quick is for a first look, and changes nothing.
 bench: build
