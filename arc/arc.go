@@ -16,7 +16,7 @@
 //   - An ARC-Message-Signature without c= verifies as relaxed/relaxed, too, not only
 //     as simple/simple: the public test suite and its signers take that for the default.
 //   - l= in an ARC-Message-Signature is a failure: it leaves the end of the body
-//     unsigned (RFC 6376 section 8.2). So are t= more than five minutes ahead, x=
+//     unsigned (RFC 6376 section 8.2). So are t= more than a day ahead, x=
 //     that has passed, and more names or bytes than the limits.
 //   - Field names in h=, and none, pass and fail in cv=, are read in any letter case;
 //     so is a=.

@@ -42,12 +42,14 @@ func (r *Report) tooMany() bool {
 // weigh adds what is known about the From domains, and asks for more where a rule could need it.
 func (c *Check) weigh(deadline time.Time) {
 	r, e := &c.report, &c.report.Evidence
+	if r.blocks = c.s.v.Spoofed.Blocks(); r.blocks {
+		r.claims = claimsOf(c.header, r.DKIM, r.Envelope.Excess != "")
+	}
 	for i := range c.authorDomains() {
 		e.Authors = append(e.Authors, c.s.v.author(r, i))
 		r.entries = append(r.entries, c.s.v.entry(r, i))
 		e.Authors[i].Blocked = r.entries[i] != nil && r.entries[i].Block
 	}
-	r.blocks = c.s.v.Spoofed.Blocks()
 	r.Infrastructure = r.infrastructure()
 	if r.Lost || e.Unreadable || e.TooMany { // what is found would change nothing
 		return

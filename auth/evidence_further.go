@@ -9,6 +9,7 @@ import (
 	"assay/arc"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
+	"assay/auth/dns"
 	"assay/auth/iprev"
 	"assay/auth/spf"
 	"assay/compauth"
@@ -48,8 +49,8 @@ func (c *Check) lookFurther(deadline time.Time) {
 	if len(undecided) == 0 || !c.s.v.wantsHints() && c.bounce == nil {
 		return
 	}
-	ctx, cancel := context.WithDeadline(c.s.ctx, deadline)
-	defer cancel()
+	ctx := withDeadline(c.s.ctx, deadline)
+	defer ctx.cancel()
 	s := &search{c: c, ctx: ctx, r: &c.report, orgs: c.dmarc}
 	if time.Since(c.began) > c.s.v.Timeout/2 { // too little is left of the time for the lookups that began with the body
 		s.orgs = c.evaluator().Begin(ctx, c.authorDomains(), nil)
@@ -156,9 +157,12 @@ func (s *search) lookUp(author string) hints {
 	)
 	h.neighbour = h.neighbour || near
 	found := h.ptrOrg || h.ptrUnconfirmed || h.mx || h.neighbour
-	h.unknown = !found && (errors.Join(errs...) != nil || s.r.IPRev.Result == iprev.TempError)
+	h.unknown = !found && (unanswered(errors.Join(errs...)) || s.r.IPRev.Result == iprev.TempError)
 	return h
 }
+
+// unanswered tells whether DNS kept an answer back, and not the budget of the message.
+func unanswered(err error) bool { return err != nil && !errors.Is(err, dns.ErrSpent) }
 
 // anyRelated tells whether one of the names is related; the error as for anyKnown.
 func anyRelated(names []string, related relation) (bool, error) {

@@ -7,9 +7,10 @@ import (
 	"assay/compauth/history"
 )
 
-// remember hands the message to the history. What was done with it is known.
+// remember hands the message to the history. What was done with it is known, unless the session ended
+// before the results were there.
 func (c *Check) remember() {
-	if v := c.s.v; v.Remember {
+	if v := c.s.v; v.Remember && c.s.ctx.Err() == nil {
 		if m, ok := c.memory(); ok {
 			v.History.Record(m)
 		}

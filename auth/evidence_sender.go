@@ -93,6 +93,8 @@ func (v *Verifier) entry(r *Report, i int) *spoof.Entry {
 		Internal: v.accepts(author.Domain),
 		Names:    append(verified(r.DKIM), r.IPRev.Confirmed...),
 		IP:       r.Envelope.IP,
+		Claimed:  r.claims.domains,
+		More:     r.claims.more,
 	}
 	now := time.Now()
 	found, ok := v.Spoofed.Match(sender, now)

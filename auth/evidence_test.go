@@ -89,6 +89,11 @@ func listed(t *testing.T, lines string) func(*Verifier, *Envelope) {
 const spfPass = "example.org. IN TXT \"v=spf1 ip4:198.51.100.7 -all\"\nsub.example.org. IN TXT \"v=spf1 ip4:198.51.100.7 -all\"\n"
 
 func situations(t *testing.T) []situation {
+	return slices.Concat(policySituations(), reverseSituations(), mxSituations(), addressSituations(), fromSituations(), localSituations(t))
+}
+
+// policySituations are about what DMARC and SPF say by themselves.
+func policySituations() []situation {
 	return []situation{
 		{name: "nothing", want: "fail 001"},
 		{name: "nothing, our own", change: ours, want: "fail 601"},
@@ -104,7 +109,12 @@ func situations(t *testing.T) []situation {
 		{name: "strict SPF, enforced", zone: strings.Replace(pStrict, "none", "quarantine", 1) + spfPass, change: mailFrom("joe@sub.example.org"), want: "fail 000"},
 		{name: "no DMARC answer", fail: "_dmarc.example.org", want: "pass 112"},
 		{name: "no DMARC answer, aligned", zone: spfPass, fail: "_dmarc.example.org", change: mailFrom("joe@example.org"), want: "pass 111"},
+	}
+}
 
+// reverseSituations are about the reverse name of the client.
+func reverseSituations() []situation {
+	return []situation{
 		{name: "PTR within", zone: ptr("a.mail.example.org"), want: "pass 103"},
 		{name: "PTR is F", zone: pNone + ptr("example.org"), want: "pass 103"},
 		{name: "PTR within, enforced", zone: pReject + ptr("mail.example.org"), want: "fail 000"},
@@ -122,7 +132,12 @@ func situations(t *testing.T) []situation {
 		{name: "one of two is generic", zone: ptr("c6336407.example.org") + ptr("mail.example.org"), want: "pass 103"},
 		{name: "generic MX is PTR", zone: exists + mx("ip-198-51-100-7.host.example") + ptr("ip-198-51-100-7.host.example"), want: "softpass 201"},
 		{name: "MX organization of a generic PTR", zone: exists + mx("in.host.example") + ptr("ip-198-51-100-7.host.example"), want: "fail 001"},
+	}
+}
 
+// mxSituations are about the MX hosts of the From domain.
+func mxSituations() []situation {
+	return []situation{
 		{name: "MX is PTR", zone: exists + mx("mx.host.example") + ptr("mx.host.example"), want: "pass 116"},
 		{name: "MX organization", zone: exists + mx("in.host.example") + ptr("out.host.example"), want: "pass 116"},
 		{name: "another organization", zone: exists + mx("in.host.example") + ptr("out.other.example"), want: "fail 001"},
@@ -137,7 +152,12 @@ func situations(t *testing.T) []situation {
 			change: func(v *Verifier, _ *Envelope) { v.SharedMX = []string{"example.org"} }, want: "pass 103"},
 		{name: "MX with an enforced policy", zone: pReject + mx("mx.host.example") + ptr("mx.host.example"), want: "fail 000"},
 		{name: "null MX", zone: exists + "example.org. IN MX 0 .\n" + ptr("mx.host.example"), want: "fail 001"},
+	}
+}
 
+// addressSituations are about addresses in the network of the client.
+func addressSituations() []situation {
+	return []situation{
 		{name: "address of F", zone: "example.org. IN A 198.51.100.200\n", want: "softpass 201"},
 		{name: "address of F, though null MX", zone: "example.org. IN A 198.51.100.200\nexample.org. IN MX 0 .\n", want: "softpass 201"},
 		{name: "address of an MX host", zone: exists + mx("a.example") + mx("b.example") + "b.example. IN A 198.51.100.200\n", want: "softpass 201"},
@@ -151,7 +171,12 @@ func situations(t *testing.T) []situation {
 		{name: "IPv6, the next network", zone: "example.org. IN AAAA 2001:db8:0:2::9\nexample.org. IN A 198.51.100.8\n",
 			change: func(_ *Verifier, env *Envelope) { env.IP = netip.MustParseAddr("2001:db8:0:1:ffff::7") }, want: "fail 001"},
 		{name: "no address", zone: "example.org. IN A 198.51.100.200\n" + ptr("mail.example.org"), change: func(_ *Verifier, env *Envelope) { env.IP = netip.Addr{} }, want: "fail 001"},
+	}
+}
 
+// fromSituations are about the From field.
+func fromSituations() []situation {
+	return []situation{
 		{name: "implicit = false", zone: ptr("mail.example.org"), change: func(v *Verifier, _ *Envelope) { v.Implicit = false }, want: "fail 001"},
 		{name: "no From", header: testHeader("Subject: x"), want: "none 301"},
 		{name: "unreadable, nothing", header: testHeader("From: <joe@example.org"), zone: ptr("mail.example.org"), want: "fail 001"},
@@ -164,7 +189,12 @@ func situations(t *testing.T) []situation {
 		{name: "more than are read", header: testHeader("From: " + strings.Repeat("x@y.example, ", 101) + "a@a.example, b@b.example, c@c.example, d@d.example, e@e.example"), want: "fail 001"},
 		{name: "two, one passes", header: testHeader("From: joe@example.org, eve@esp.example"), zone: "esp.example. IN TXT \"v=spf1 ip4:198.51.100.7\"\n", want: "fail 001"},
 		{name: "two, both pass", header: testHeader("From: joe@example.org, eve@esp.example"), zone: ptr("mail.example.org") + "esp.example. IN TXT \"v=spf1 ip4:198.51.100.7\"\n", want: "pass 103"},
+	}
+}
 
+// localSituations are about what the receiver has listed, and about senders of its own.
+func localSituations(t *testing.T) []situation {
+	return []situation{
 		{name: "blocked", zone: pReject + spfPass + ptr("mail.example.org"), change: func(v *Verifier, env *Envelope) {
 			mailFrom("joe@example.org")(v, env)
 			listed(t, "block example.org 198.51.100.0/24 external\n")(v, env)

@@ -16,11 +16,13 @@ import (
 // not known for it speaks for no message; it must be no way past a policy or a block entry.
 //
 //	header, fields, bytes of a field   Header: Envelope.Excess; no signature and no ARC set is evaluated
-//	From fields, domains in them       message.MaxPast past Header, 100 mailboxes, 64 KiB of one field are
-//	                                   parsed, MaxAuthors domains are evaluated
+//	From fields, domains in them       128 KiB of all, past which the header is past a limit; message.MaxPast
+//	                                   past Header, 100 mailboxes, 64 KiB of one field are parsed,
+//	                                   MaxAuthors domains are evaluated
 //	forged Authentication-Results      maxForged (100), then the message is refused
 //	Received fields behind a relay     maxHops (30)
-//	signatures                         dkim.Verifier.MaxSignatures, maxShown
+//	signatures                         dkim.Verifier.MaxSignatures, maxShown; a block entry takes d= of the
+//	                                   others as verified, up to maxClaims domains, then any
 //	tags of a signature, key or seal   dkim.Verifier.MaxTags, dkim.KeyLimits.MaxTags, arc.Validator.MaxTags
 //	names in h=                        dkim.Verifier.MaxNames, arc.Validator.MaxNames
 //	bytes that a signature covers      dkim.Verifier.MaxHeaderBytes, arc.Validator.MaxHeaderBytes
@@ -30,7 +32,8 @@ import (
 //	labels of a domain                 dmarc.MaxQueries (8) questions for each tree walk
 //	domains that may be aligned        dmarc.MaxIdentifiers (16)
 //	PTR names, MX hosts                10 each; maxPairs of them are compared
-//	DNS questions                      DNSQuestions; at once: by kind (lookups), and dns.Client.MaxInFlight
+//	DNS questions                      DNSQuestions; at once: by kind (lookups), 32 of a session and what there is
+//	                                   Room for, half of dns.Client.MaxInFlight for all sessions together
 //	time                               Verifier.Timeout
 //	parts of a bounce, their depth     read as they come, one at a time; MIMEDepth
 //	header, status of a bounce's part  maxPartHeader, maxReturnedHeader, maxReturnedFields, maxStatus
@@ -52,7 +55,9 @@ type Limits struct {
 
 	// DNSQuestions is how many one message may cause, those the cache answers not counted; default 500.
 	// Those that DMARC and the spoofed-senders list depend on are always asked (decisiveQuestions
-	// and one for each signature), and leastQuestions of the others.
+	// and one for each signature), and leastQuestions of the others. Of these, hints about the From domains
+	// have two fifths, and HELO, ARC keys and the domains that DMARC compares one each. A question for which
+	// there is no room is no DNS failure: nothing is deferred for it.
 	DNSQuestions int
 }
 

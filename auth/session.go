@@ -16,6 +16,10 @@ const (
 	maxInFlight      = 16
 	maxMinorInFlight = 8 // of what seldom decides
 
+	// ownInFlight is how many a session may have under way whatever others ask; more, as long as there is
+	// room in Verifier.Room.
+	ownInFlight = 32
+
 	// maxAuthorsInFlight has room for everything that is asked about the policies of one message's
 	// authors: their tree walks, and whether they exist.
 	maxAuthorsInFlight = MaxAuthors * (dmarc.MaxQueries + 1)
@@ -25,11 +29,12 @@ const (
 // names, and how many there are; where they are silent, no other kind waits for them.
 //
 // What DMARC and the spoofed-senders list depend on is bounded by itself (see Limits). The rest has a
-// budget, so that it costs no more than Limits.DNSQuestions, and takes nothing from these.
+// budget, so that it costs no more than Limits.DNSQuestions, and takes nothing from these. What is missing for
+// the budget is no DNS failure: asking for the message again would not help.
 type lookups struct {
-	budget  *dns.Budget   // of the message under way
+	budgets *budgets
 	client  *dns.Counting // its names
-	hints   *dns.Counting // with the budget, as helo, chain and others
+	hints   *dns.Counting // with a budget, as helo, chain and others
 	helo    *dns.Counting // SPF
 	spf     *dns.Counting // of MAIL FROM
 	keys    *dns.Counting // of DKIM, also in what a bounce returns
@@ -38,31 +43,43 @@ type lookups struct {
 	others  *dns.Counting // domains that DMARC compares with those of the authors
 }
 
+// budgets are those of the message under way, one for each kind: no kind takes anything from another.
+type budgets struct{ hints, helo, chain, others dns.Budget }
+
+// set divides n questions.
+func (b *budgets) set(n int) {
+	share := n / 5
+	b.hints.Set(n - 3*share) // enough for one author (MX, 10 hosts, the domain itself) whatever n is
+	b.helo.Set(share)
+	b.chain.Set(share)
+	b.others.Set(share)
+}
+
 func newLookups(v *Verifier) lookups {
 	all := new([8]dns.Counting)
-	next := all[:]
+	next, share := all[:], v.Room.Share(ownInFlight)
 	atOnce := func(n int) (c *dns.Counting) {
 		c, next = &next[0], next[1:]
-		c.Resolver, c.InFlight = v.Resolver, n
+		c.Resolver, c.InFlight, c.Share = v.Resolver, n, share
 		return c
 	}
-	var budget dns.Budget
-	budget.Set(v.dnsBudget())
-	bounded := func(n int) *dns.Counting {
+	b := new(budgets)
+	b.set(v.dnsBudget())
+	bounded := func(n int, budget *dns.Budget) *dns.Counting {
 		c := atOnce(n)
-		c.Budget = &budget
+		c.Budget = budget
 		return c
 	}
 	return lookups{
-		budget:  &budget,
+		budgets: b,
 		client:  atOnce(maxInFlight),
-		hints:   bounded(maxInFlight),
-		helo:    bounded(maxMinorInFlight),
+		hints:   bounded(maxInFlight, &b.hints),
+		helo:    bounded(maxMinorInFlight, &b.helo),
 		spf:     atOnce(maxInFlight),
 		keys:    atOnce(max(maxInFlight, v.maxKeys())), // one of them may be the author's
-		chain:   bounded(maxMinorInFlight),
+		chain:   bounded(maxMinorInFlight, &b.chain),
 		authors: atOnce(maxAuthorsInFlight),
-		others:  bounded(maxMinorInFlight),
+		others:  bounded(maxMinorInFlight, &b.others),
 	}
 }
 
@@ -99,9 +116,8 @@ type Session struct {
 // Connect begins the lookups that need only the client's address: its PTR names.
 // The session's lookups end with ctx, at the latest.
 func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
-	growStack()
-	ctx, cancel := context.WithCancel(ctx)
-	s := &Session{v: v, ctx: ctx, cancel: cancel, ip: ip.Unmap(), dns: newLookups(v)}
+	ending := withCancel(ctx)
+	s := &Session{v: v, ctx: ending, cancel: ending.cancel, ip: ip.Unmap(), dns: newLookups(v)}
 	s.relay = contains(v.Relays, s.ip)
 	s.exempt = !s.relay && contains(v.Trusted, s.ip)
 	if !s.relay && !s.exempt {
@@ -147,10 +163,10 @@ func (s *Session) MailFrom(env Envelope) {
 	}
 }
 
-// open begins a message. What the session asked before belongs to the first.
+// open begins a message. What the session asked before, about HELO names, belongs to the first.
 func (s *Session) open() {
 	if s.messages > 0 {
-		s.dns.budget.Set(s.v.dnsBudget())
+		s.dns.budgets.set(s.v.dnsBudget())
 	}
 	s.messages++
 	s.opened = true

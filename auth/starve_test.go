@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"assay/auth/dkim"
 	"assay/auth/dmarc"
 	"assay/auth/dns"
 	"assay/auth/dns/dnstest"
@@ -123,6 +125,76 @@ func checkStarving(t *testing.T, h message.Header) {
 	if o := r.Authored[i]; o.Result != dmarc.Fail || r.Verdict.Reason != 0 || r.Disposition.Action != Reject {
 		t.Errorf("dmarc %s (%v), %v, %v", o.Result, o.Err, r.Verdict, r.Disposition)
 	}
+}
+
+// Messages that name silent domains take no more than their share and what there is room for: others have their
+// policy, SPF and keys at once.
+func TestSilentNamesOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hostile, room, answer = 20, 64, 10 * time.Millisecond
+		resolver := dnstest.NewResolver(t, starveZone()+ptr("out.esp.example"))
+		resolver.Delay(answer)
+		busy := &underWay{Resolver: mute{resolver, "evil.example"}}
+		v := testVerifier(busy)
+		v.SPFHelo, v.Implicit, v.Room, v.Policy = true, true, dns.NewRoom(room), Policy{DMARCReject: Reject}
+		env := strangerEnvelope
+		env.Helo, env.MailFrom = "evil.example", "joe@example.org"
+		for i := range hostile {
+			session, check := begin(t, v, env, costly(i))
+			defer session.Close()
+			defer check.Cancel()
+		}
+		synctest.Wait()
+		if most := busy.most.Load(); most > hostile*ownInFlight+room || most < hostile*ownInFlight {
+			t.Errorf("%d questions were under way", most)
+		}
+		began := time.Now()
+		session, check := begin(t, v, strangerEnvelope, signedByNobody)
+		defer session.Close()
+		r := check.Finish()
+		if took := time.Since(began); took > 3*answer || r.DMARC.Result != dmarc.Fail || r.DKIM[0].Result != dkim.PermError {
+			t.Errorf("after %v: dmarc %s, %+v, %v", took, r.DMARC.Result, r.DKIM, r.Disposition)
+		}
+	})
+}
+
+// A message whose own silent names fill all that it has room for waits for them, and is rejected all the same.
+func TestSilentNamesWithoutRoom(t *testing.T) {
+	for _, last := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			resolver := dnstest.NewResolver(t, starveZone())
+			v := testVerifier(mute{resolver, "evil.example"})
+			v.SPFHelo, v.Implicit, v.Room, v.Policy = true, true, dns.NewRoom(1), Policy{DMARCReject: Reject}
+			env := strangerEnvelope
+			env.Helo, env.MailFrom = "evil.example", "joe@example.org"
+			from := []string{"joe@example.org"}
+			for i := range 4 {
+				from = append(from, fmt.Sprintf("x@a.b.c.d.e.f.n%d.evil.example", i))
+			}
+			if last {
+				slices.Reverse(from)
+			}
+			session, check := begin(t, v, env, starving(50, 9, strings.Join(from, ", ")))
+			defer session.Close()
+			if r := check.Finish(); r.Verdict.Reason != 0 || r.Disposition.Action != Reject {
+				t.Errorf("%v, %v, dmarc %+v", r.Verdict, r.Disposition, r.DMARC)
+			}
+		})
+	}
+}
+
+// underWay counts the questions that are under way at once.
+type underWay struct {
+	dns.Resolver
+	now, most atomic.Int64
+}
+
+func (u *underWay) Resolve(ctx context.Context, q dns.Question) (dns.Answer, error) {
+	n := u.now.Add(1)
+	defer u.now.Add(-1)
+	for most := u.most.Load(); n > most && !u.most.CompareAndSwap(most, n); most = u.most.Load() {
+	}
+	return u.Resolver.Resolve(ctx, q)
 }
 
 // There is room for every key that may be the author's, however many signatures are verified.

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -45,6 +44,7 @@ func start[T any](ctx context.Context, f func(context.Context) T) *task[T] {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &task[T]{done: make(chan struct{}), cancel: cancel}
 	go func() {
+		dns.GrowStack()
 		defer close(t.done)
 		defer cancel()
 		t.try(func() { t.value = f(ctx) })
@@ -134,13 +134,4 @@ func anyOf(n int, f func(i int) bool) bool {
 	}
 	inParallel(work...)
 	return slices.Contains(found, true)
-}
-
-// growStack makes the stack of a new goroutine large enough for what follows, at once: it would have to
-// be copied again and again while it grows, each time from deeper down.
-//
-//go:noinline
-func growStack() {
-	var room [12 << 10]byte
-	runtime.KeepAlive(&room)
 }

@@ -42,6 +42,10 @@ type Verifier struct {
 	Sealers  *arc.Sealers       // whose ARC sets are trusted; nil: nobody's
 	Sealer   *arc.MessageSealer // adds an ARC set of our own; nil: none is added
 
+	// Room is for the DNS questions that sessions have under way beyond ownInFlight (32) each; nil: there is
+	// no end of it. It should have half of what the Resolver can ask at once.
+	Room *dns.Room
+
 	SPFHelo bool           // check the HELO name on its own as well
 	Trusted []netip.Prefix // our own hosts and users: not evaluated, only stamped
 

@@ -15,11 +15,12 @@ const (
 // accept serves one listener until it is closed. A process or a system short of
 // descriptors or memory fails to accept for some time; that is waited out.
 func (s *Server) accept(ln net.Listener) error {
-	defer s.leave(ln)
 	pulse := newPulse(ln)
 	if !s.listen(ln, pulse) {
+		_ = ln.Close() // it has no use either
 		return nil
 	}
+	defer s.leave(ln)
 	pause := minPause
 	for {
 		raw, err := ln.Accept()
@@ -30,7 +31,6 @@ func (s *Server) accept(ln net.Listener) error {
 			pause = minPause
 			if !s.admit(raw) {
 				_ = raw.Close() // never served
-				return nil
 			}
 		case s.closed():
 			return nil
@@ -56,11 +56,13 @@ func (s *Server) listen(ln net.Listener, p *pulse) bool {
 		return false
 	}
 	s.listeners[ln] = p
+	s.running.Add(1) // so Shutdown waits for what is accepted as it begins
 	return true
 }
 
 // leave closes a listener for good.
 func (s *Server) leave(ln net.Listener) {
+	defer s.running.Done()
 	_ = ln.Close() // the listener has no use for what it could not do
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +70,7 @@ func (s *Server) leave(ln net.Listener) {
 }
 
 // admit waits for a free slot and serves the connection. It is false when the
-// server is stopping.
+// server has stopped: a connection that waited until then had its grace as those that are served.
 func (s *Server) admit(raw net.Conn) bool {
 	select {
 	case s.slots <- struct{}{}:
@@ -80,7 +82,9 @@ func (s *Server) admit(raw net.Conn) bool {
 		select {
 		case s.slots <- struct{}{}:
 		case <-s.stopping:
-			return false
+			if !s.admitLate() {
+				return false
+			}
 		}
 	}
 	if !s.start(raw) {
@@ -88,6 +92,19 @@ func (s *Server) admit(raw net.Conn) bool {
 		return false
 	}
 	return true
+}
+
+// admitLate waits for a free slot until the sessions without a message have ended. Who waits has left the
+// backlog of its socket, where a successor would have found it.
+func (s *Server) admitLate() bool {
+	grace := time.NewTimer(drainGrace)
+	defer grace.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	case <-grace.C:
+		return false
+	}
 }
 
 // pause waits, but not longer than the server runs.

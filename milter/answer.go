@@ -22,18 +22,23 @@ type answer struct {
 
 func accepted() answer { return answer{reply: milter.RespAccept} }
 
-// answer waits for the results of the message, logs them and says what to do.
-func (s *session) answer() answer {
+// answer waits for the results of the message, logs them and says what to do. It is not ok when the
+// connection was closed meanwhile: the lookups ended with it, and what they gave is no result.
+func (s *session) answer() (a answer, ok bool) {
 	if !s.msg.active || s.msg.panicked { // a message without MAIL FROM is not for us; of a panic, the caller knows
-		return accepted()
+		return accepted(), true
 	}
 	began := time.Now()
 	report := s.finish()
-	answer := s.answerTo(report)
+	if s.ctx.Err() != nil {
+		s.aborted()
+		return answer{}, false
+	}
+	a = s.answerTo(report)
 	s.logReport(report)
 	took := time.Since(began)
 	s.observe(func(o Observer) { o.Checked(report, took) })
-	return answer
+	return a, true
 }
 
 // finish waits for the report.

@@ -70,6 +70,7 @@ func TestRefusedBeginnings(t *testing.T) {
 		"http":                "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 		"zero length":         "\x00\x00\x00\x00",
 		"too long":            "\xff\xff\xff\xffO",
+		"too long a field":    "\x50\x00\x00\x00L",
 		"a little too long":   string(binary.BigEndian.AppendUint32(nil, 1<<17+1)) + "O",
 		"no negotiation":      string(packet('C', cstrings("x")+"U")),
 		"macros first":        string(packet('D', "C"+cstrings("j", "x"))),
@@ -147,9 +148,9 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"}
 
 // inBubble serves one connection in memory while f plays the MTA; time is that
 // of the bubble.
-func inBubble(t *testing.T, v verifier, f func(t *testing.T, d *daemon, m *mta)) {
+func inBubble(t *testing.T, v verifier, f func(t *testing.T, d *daemon, m *mta), change ...func(*Server)) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(v)
+		d := newDaemon(v, change...)
 		ours, theirs := net.Pipe()
 		listener := make(pipes, 1)
 		listener <- ours
@@ -163,25 +164,68 @@ func inBubble(t *testing.T, v verifier, f func(t *testing.T, d *daemon, m *mta))
 	})
 }
 
-func TestIdleTimeout(t *testing.T) {
+const week = 7 * 24 * time.Hour
+
+// The MTA is silent as long as its client is, be it for days, and then there is a message to check.
+func TestPatience(t *testing.T) {
 	f := &fake{}
 	inBubble(t, f, func(t *testing.T, d *daemon, m *mta) {
 		m.negotiate(offeredActions, offeredProtocol)
-		m.hello()
-		time.Sleep(DefaultIdleTimeout - time.Second)
-		m.mail("I1", "a@example.com")
-		began := time.Now()
-		if !m.closed() {
-			t.Error("not closed")
+		for range 2 {
+			time.Sleep(week)
+			m.hello()
+			time.Sleep(week)
+			m.mail("I1", "a@example.com")
+			time.Sleep(week)
+			if got := m.end(); got[0] != "a" {
+				t.Errorf("%q", got)
+			}
 		}
-		if waited := time.Since(began); waited != DefaultIdleTimeout {
-			t.Errorf("closed after %s", waited)
-		}
-		synctest.Wait()
-		if !f.ended() || d.Sessions() != 0 {
-			t.Errorf("calls:\n%s", f.history())
+		if text := d.log.String(); strings.Contains(text, "level=WARN") {
+			t.Errorf("log: %s", text)
 		}
 	})
+}
+
+// The timeout goes for sessions without a message. In one, the MTA is silent until it has all of it.
+func TestIdleTimeout(t *testing.T) {
+	const timeout = time.Hour
+	for name, tt := range map[string]struct {
+		protocol uint32
+		end      func(*mta)
+	}{
+		"answered":    {offeredProtocol, func(m *mta) { m.end() }},
+		"aborted":     {offeredProtocol, func(m *mta) { m.send('A', "") }},
+		"another":     {0, func(m *mta) { m.say('H', cstrings("x")) }},
+		"no message":  {0, func(m *mta) { m.send('A', ""); m.say('T', "") }},
+		"a body":      {0, func(m *mta) { m.say('B', "x"); time.Sleep(week); m.end() }},
+		"reconnected": {0, func(m *mta) { m.connect("x", "192.0.2.2") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{}
+			inBubble(t, f, func(t *testing.T, d *daemon, m *mta) {
+				m.negotiate(offeredActions, tt.protocol)
+				m.hello()
+				time.Sleep(timeout - time.Second)
+				m.say('M', cstrings("<a@example.com>"))
+				time.Sleep(week)
+				m.say('N', "")
+				time.Sleep(week)
+				tt.end(m)
+				began := time.Now()
+				if !m.closed() || time.Since(began) != timeout {
+					t.Errorf("closed after %s", time.Since(began))
+				}
+				synctest.Wait()
+				if !f.ended() || d.Sessions() != 0 {
+					t.Errorf("calls:\n%s", f.history())
+				}
+				if text := d.log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "applies its default action") {
+					t.Errorf("log: %s", text)
+				}
+			}, func(s *Server) { s.IdleTimeout = timeout })
+		})
+	}
 }
 
 func TestSilentConnection(t *testing.T) {

@@ -20,6 +20,20 @@ func checkField(data []byte) error {
 	return nil
 }
 
+// excessive is how many bytes of the data of a header packet show that its field is past a limit: the
+// field has one byte less than the data, or more.
+func excessive(limit int) int { return limit + 2 }
+
+// endField makes a whole field of the beginning of one in a header packet: its last bytes become the end
+// of the value, and that of the name, if that has come to none.
+func endField(data []byte) {
+	last := len(data) - 1
+	if bytes.IndexByte(data[:last], 0) < 0 {
+		data[last-1] = 0
+	}
+	data[last] = 0
+}
+
 // A fieldReader reads header packets. Their texts share memory, which is kept as long as one of
 // them is. The zero value is ready to use, and is not copied after that.
 type fieldReader struct{ text strings.Builder }

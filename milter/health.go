@@ -61,12 +61,32 @@ func (s *Server) Check(ctx context.Context) error {
 
 func (s *Server) check(ctx context.Context) error {
 	for _, p := range s.pulses() {
-		if p.ln == nil || len(s.slots) == cap(s.slots) { // where the loop waits for a slot it has to
+		if p.ln == nil {
 			continue
 		}
-		p.wake()
+		if err := s.goesRound(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fullCheck is how often a check looks whether the server has become full since.
+const fullCheck = 20 * time.Millisecond
+
+// goesRound waits until a loop goes round. One that waits for a slot has to, and so may one that takes
+// the last slot while it is waited for.
+func (s *Server) goesRound(ctx context.Context, p *pulse) error {
+	looks := time.NewTicker(fullCheck)
+	defer looks.Stop()
+	for woken := false; len(s.slots) < cap(s.slots); woken = true {
+		if !woken {
+			p.wake()
+		}
 		select {
 		case <-p.turns:
+			return nil
+		case <-looks.C:
 		case <-s.stopping:
 			return nil
 		case <-ctx.Done():

@@ -86,6 +86,41 @@ func (l deaf) Accept() (net.Conn, error) {
 
 func (l deaf) SetDeadline(time.Time) error { return nil }
 
+// A filling listener is never woken, and the server is full by the time that it should be.
+type filling struct {
+	deaf
+	fill func()
+}
+
+func (l *filling) SetDeadline(time.Time) error {
+	l.fill()
+	return nil
+}
+
+// A server that becomes full during a check is well, too.
+func TestCheckFills(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(&fake{}, func(s *Server) { s.MaxSessions = 2 })
+	l := &filling{deaf{ln, make(chan struct{})}, func() { d.slots <- struct{}{} }}
+	go func() { d.serve <- d.Serve(l) }()
+	for !d.Accepting() {
+		runtime.Gosched()
+	}
+	d.slots <- struct{}{}
+	if err := d.Check(ctx); err != nil {
+		t.Error(err)
+	}
+	<-d.slots
+	<-d.slots
+	close(l.closed)
+	<-d.serve
+}
+
 // What hangs is found: a loop that accepts no more, and the lock of the server.
 func TestCheckHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -24,6 +24,8 @@ type input struct {
 	begin, end int // buf[begin:end] has come
 
 	readOnce func(fd uintptr) bool
+	lookOnce func(fd uintptr)
+	gone     bool // what lookOnce found
 	awaited  bool // the MTA says more before it waits for us
 	failed   error
 }
@@ -56,7 +58,7 @@ func newInput(conn net.Conn, blocks *blocks) *input {
 	if _, ok := conn.(*net.TCPConn); ok {
 		in.ack = quickAck
 	}
-	in.readOnce = in.tryRead
+	in.readOnce, in.lookOnce = in.tryRead, in.look
 	return in
 }
 
@@ -147,3 +149,15 @@ func (in *input) tryRead(fd uintptr) (done bool) {
 	in.failed = in.came(max(n, 0), err)
 	return true
 }
+
+// peerGone tells whether the MTA has closed the connection, as far as that can be known without waiting.
+func (in *input) peerGone() bool {
+	if in.raw == nil {
+		return false
+	}
+	in.gone = false
+	_ = in.raw.Control(in.lookOnce) // of a connection that we closed, nobody asks
+	return in.gone
+}
+
+func (in *input) look(fd uintptr) { in.gone = isHungUp(fd) }

@@ -2,10 +2,13 @@ package milter
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/emersion/go-milter"
 
 	"assay/auth"
 	"assay/auth/message"
@@ -191,5 +194,98 @@ func (m *mta) flood(stream []byte) {
 	}
 	if err := <-sent; err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// A field is taken whole up to the limit, be that above what other packets may have. A larger one, of any size
+// and in whatever pieces, is one field past the limit: its name is known, and the session goes on.
+func TestFieldsLargerThanPackets(t *testing.T) {
+	const limit = 300_000
+	long := func(n int) string { return strings.Repeat("x", n) }
+	tests := map[string]struct {
+		name, value string
+		raw         int    // of the field as it is kept; 0: it is not
+		unread      string // its name, when only that is kept
+	}{
+		"at the limit":            {name: "X-Long", value: long(limit - len("X-Long:")), raw: limit},
+		"a byte more":             {name: "X-Long", value: long(limit - len("X-Long:") + 1)},
+		"much more":               {name: "X-Long", value: long(3 << 20)},
+		"authors":                 {name: "From", value: " a@example.com" + long(limit), unread: "From"},
+		"white space":             {name: "From" + strings.Repeat(" ", limit-10), value: long(10_000), unread: "From"},
+		"forged":                  {name: "Authentication-Results", value: " mx.example.test; " + long(1<<20), unread: "Authentication-Results"},
+		"folds":                   {name: "X-Long", value: strings.Repeat("\n x", limit/3)},
+		"a name up to the limit":  {name: long(limit - 1), raw: limit},
+		"a name past the limit":   {name: long(limit), value: "x"},
+		"a name and nothing else": {name: long(2 * limit)},
+	}
+	for name, tt := range tests {
+		for _, size := range []int{1 << 20, 60_000} {
+			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {
+				f := &fake{}
+				f.limits.Header.FieldSize = limit
+				m := connected(t, start(t, f).addr, offeredActions, uint32(milter.OptHeaderLeadingSpace))
+				m.hello()
+				m.say('M', cstrings("<a@example.com>"))
+				m.say('L', cstrings("X-First", " x"))
+				for rest := packet('L', cstrings(tt.name, tt.value)); len(rest) > 0; rest = rest[min(size, len(rest)):] {
+					if _, err := m.Write(rest[:min(size, len(rest))]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if code, _ := m.read(); code != 'c' {
+					t.Errorf("reply %c", code)
+				}
+				m.say('L', cstrings("X-Last", " x"))
+				if got := m.end(); got[0] != "a" {
+					t.Errorf("%q", got)
+				}
+				checkLarge(t, f, tt.raw, tt.unread)
+			})
+		}
+	}
+}
+
+// checkLarge checks what was kept of a header of three fields, the second of which is large.
+func checkLarge(t *testing.T, f *fake, raw int, unread string) {
+	t.Helper()
+	env, header := f.last()
+	if env.Excess == "" != (raw > 0) {
+		t.Errorf("excess %q", env.Excess)
+	}
+	switch {
+	case raw > 0:
+		if len(header) != 3 || len(header[1].Raw) < raw || header[2].Name != "X-Last" {
+			t.Errorf("%d fields", len(header))
+		}
+	case unread != "":
+		if len(header) != 2 || header[1].Name != unread || !header[1].Unread {
+			t.Errorf("%d fields", len(header))
+		}
+	case len(header) != 1:
+		t.Errorf("%d fields", len(header))
+	}
+}
+
+// A field that never ends holds what its limit is, not what its length says, nor what has come.
+func TestMemoryOfLargeFields(t *testing.T) {
+	const limit = 200_000
+	f := &fake{}
+	f.limits.Header.FieldSize = limit
+	m := connected(t, start(t, f).addr, offeredActions, 0)
+	m.hello()
+	m.say('M', cstrings("<a@example.com>"))
+	before := heap()
+	const size = 64 << 20
+	if _, err := m.Write(append(binary.BigEndian.AppendUint32(nil, size), "LX\x00"...)); err != nil {
+		t.Fatal(err)
+	}
+	piece := bytes.Repeat([]byte("x"), 1<<20)
+	for range size>>20 - 1 {
+		if _, err := m.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := int64(heap()) - int64(before); grown > 3*limit {
+		t.Errorf("it holds %d KB", grown>>10)
 	}
 }

@@ -95,8 +95,9 @@ func listenUnix(path string, mode os.FileMode) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, mode.Perm()); err != nil {
-		return nil, errors.Join(err, ln.Close())
+	if err := setSocketMode(path, mode); err != nil {
+		_ = ln.Close()
+		return nil, err
 	}
 	return ln, nil
 }

@@ -93,7 +93,14 @@ func (s *session) logReport(r *auth.Report) {
 		slog.Int("dns_queries", r.Queries),
 		slog.Int("dns_hits", r.Hits),
 	)
-	log.LogAttrs(ctx, slog.LevelInfo, "message", attrs...)
+	logMessage(ctx, log, attrs)
+}
+
+// logMessage is log.LogAttrs without looking for the line of the source, which no handler shows.
+func logMessage(ctx context.Context, log *slog.Logger, attrs []slog.Attr) {
+	record := slog.NewRecord(time.Now(), slog.LevelInfo, "message", 0)
+	record.AddAttrs(attrs...)
+	_ = log.Handler().Handle(ctx, record) // as the Logger does
 }
 
 // appendSender says what sent the message, as far as there is something to say.

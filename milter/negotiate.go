@@ -7,7 +7,8 @@ import (
 	"github.com/emersion/go-milter"
 )
 
-// minVersion is the oldest protocol that has quarantine and header changes.
+// minVersion is the oldest protocol that has quarantine and header changes. The answer names it as
+// well: what came later is agreed on by itself.
 const minVersion = 2
 
 // wantedActions is what edits and dispositions need.
@@ -35,8 +36,8 @@ func readOffer(data []byte) (offer, error) {
 	if len(data) < 12 {
 		return offer{}, errNoOffer
 	}
-	if version := binary.BigEndian.Uint32(data); version < minVersion {
-		return offer{}, fmt.Errorf("%w: protocol version %d is too old", errNoOffer, version)
+	if offered := binary.BigEndian.Uint32(data); offered < minVersion {
+		return offer{}, fmt.Errorf("%w: protocol version %d is too old", errNoOffer, offered)
 	}
 	return offer{
 		actions:  milter.OptAction(binary.BigEndian.Uint32(data[4:])),
@@ -78,19 +79,38 @@ func (o offer) repliesTo(command milter.Code) bool {
 	return true
 }
 
-// macrosOf lists the macros that each stage is asked to send; the lists replace
+// append appends the packet that accepts what is in use; macros are those that the MTA is asked for.
+func (o offer) append(b, macros []byte) []byte {
+	return appendPacket(b, byte(milter.CodeOptNeg), func(b []byte) []byte {
+		b = binary.BigEndian.AppendUint32(b, minVersion)
+		b = binary.BigEndian.AppendUint32(b, uint32(o.actions))
+		b = binary.BigEndian.AppendUint32(b, uint32(o.protocol))
+		if o.actions&milter.OptSetSymList != 0 {
+			b = append(b, macros...)
+		}
+		return b
+	})
+}
+
+// appendMacros appends the macros that each stage is asked to send; the lists replace
 // the MTA's own. Sendmail honours the list of the end of the message only next to
 // one of the end of the header. Postfix sends the latter before every field and
 // the former before every piece of the body: they are short.
-func macrosOf() map[milter.Stage][]string {
-	client := []string{"{client_addr}", "{client_name}", "{client_ptr}"}
-	tls := []string{"{tls_version}", "{cipher}", "{cert_subject}", "{cert_issuer}"}
-	return map[milter.Stage][]string{
-		milter.StageConnect:  append([]string{"j", "{daemon_name}"}, client...),
-		milter.StageHelo:     tls,
-		milter.StageMailFrom: append([]string{"i", "{auth_type}", "{auth_authen}", "{tls_version}"}, client...),
-		milter.StageRcptTo:   {"i"},
-		milter.StageEOH:      {"i"},
-		milter.StageEOM:      {"i"},
+func appendMacros(b []byte) []byte {
+	const client = "{client_addr} {client_name} {client_ptr}"
+	for _, list := range []struct {
+		stage milter.Stage
+		names string
+	}{
+		{milter.StageConnect, "j {daemon_name} " + client},
+		{milter.StageHelo, "{tls_version} {cipher} {cert_subject} {cert_issuer}"},
+		{milter.StageMailFrom, "i {auth_type} {auth_authen} {tls_version} " + client},
+		{milter.StageRcptTo, "i"},
+		{milter.StageEOH, "i"},
+		{milter.StageEOM, "i"},
+	} {
+		b = binary.BigEndian.AppendUint32(b, uint32(list.stage))
+		b = append(append(b, list.names...), 0)
 	}
+	return b
 }

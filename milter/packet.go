@@ -14,9 +14,11 @@ import (
 const (
 	lengthSize = 4
 	minPacket  = lengthSize + 1
-	// maxPacket bounds a packet from the MTA. Body chunks, the largest ones, have
+	// maxPacket bounds a packet from the MTA, but for header fields. Body chunks, the largest ones, have
 	// at most 65,535 bytes, because no more is asked for (SMFIP_MDS_*).
 	maxPacket = lengthSize + 1<<17
+	// maxFieldPacket bounds one with a header field, which may be as large as the MTA lets a message be.
+	maxFieldPacket = lengthSize + 1<<30
 )
 
 const (
@@ -30,10 +32,14 @@ var (
 	errMalformed  = errors.New("milter: malformed packet")
 )
 
-// packetSize reads the length at the start of b, and adds its own 4 bytes.
+// packetSize reads the length at the start of b, and adds its own 4 bytes. Which lengths are well the
+// command tells, if b has it.
 func packetSize(b []byte) (int, error) {
-	n := binary.BigEndian.Uint32(b)
-	if n == 0 || n > maxPacket-lengthSize {
+	n, most := binary.BigEndian.Uint32(b), uint32(maxFieldPacket)
+	if len(b) >= minPacket && code(b) != milter.CodeHeader {
+		most = maxPacket
+	}
+	if n == 0 || n > most-lengthSize {
 		return 0, fmt.Errorf("%w: %d", errPacketSize, n)
 	}
 	return lengthSize + int(n), nil

@@ -25,11 +25,8 @@ import (
 	"assay/auth"
 )
 
-// Defaults of Server.
-const (
-	DefaultMaxSessions = 2000
-	DefaultIdleTimeout = 2 * time.Hour
-)
+// DefaultMaxSessions is how many connections a Server serves at a time.
+const DefaultMaxSessions = 2000
 
 // ErrServerClosed is returned by Serve when Shutdown or Close was called before.
 var ErrServerClosed = errors.New("milter: server closed")
@@ -50,9 +47,13 @@ type Server struct {
 	// one ends or the MTA gives up (Postfix: milter_command_timeout).
 	MaxSessions int
 
-	// IdleTimeout is the longest wait for the MTA's next packet, and again for the rest of one
-	// that began; 0 means DefaultIdleTimeout. It must be longer than an SMTP client may be silent (Postfix:
-	// smtpd_timeout, Sendmail: Timeout.command), as the MTA is silent with it.
+	// IdleTimeout is the longest wait for the MTA's next packet where no message is under way; 0 means
+	// no limit. With one, a client that is slow enough gets its messages past the milter: the MTA is silent
+	// as long as its client says nothing that concerns a milter, which the client may go on with for days
+	// (Postfix's smtpd_timeout is for each read of its, and NOOP concerns nobody). When the connection has
+	// been closed, the MTA applies its default action to the rest of the SMTP session. An MTA that is gone is found
+	// without: by the end of a unix socket, and by TCP keepalive, which is on for what Serve accepts from
+	// listeners of package net.
 	IdleTimeout time.Duration
 
 	// Observer is told what happens; nil: nobody is.
@@ -64,7 +65,7 @@ type Server struct {
 	once     sync.Once
 	verifier atomic.Pointer[verifier]
 	onError  atomic.Int64
-	macros   map[milter.Stage][]string // not changed any more
+	macros   []byte // as negotiation asks for them; not changed any more
 	panics   atomic.Int64
 	accepted atomic.Int64
 	full     atomic.Bool // the limit is reached, and it was logged
@@ -75,10 +76,11 @@ type Server struct {
 	stopping chan struct{}
 
 	mu        sync.Mutex
-	stopped   bool
+	stopped   bool // by Shutdown or Close
+	killed    bool // by Close
 	listeners map[net.Listener]*pulse
 	conns     map[*conn]context.CancelFunc
-	running   sync.WaitGroup
+	running   sync.WaitGroup // connections, and the loops that accept them
 }
 
 // prepare makes the zero value usable.
@@ -86,9 +88,6 @@ func (s *Server) prepare() {
 	s.once.Do(func() {
 		if s.MaxSessions <= 0 {
 			s.MaxSessions = DefaultMaxSessions
-		}
-		if s.IdleTimeout <= 0 {
-			s.IdleTimeout = DefaultIdleTimeout
 		}
 		if s.Observer == nil {
 			s.Observer = noObserver{}
@@ -98,7 +97,7 @@ func (s *Server) prepare() {
 		}
 		s.slots = make(chan struct{}, s.MaxSessions)
 		s.stopping = make(chan struct{})
-		s.macros = macrosOf()
+		s.macros = appendMacros(nil)
 		s.listeners = map[net.Listener]*pulse{}
 		s.conns = map[*conn]context.CancelFunc{}
 		s.onError.Store(int64(s.OnError))
@@ -162,7 +161,7 @@ func (s *Server) Serve(listeners ...net.Listener) error {
 
 // Shutdown stops accepting, closes the sessions that have no message under way,
 // and waits for the others, each of which is closed when its message is answered. Those that
-// had no message yet may begin one for 2 s.
+// had no message yet may begin one for 2 s, those that were accepted and wait for a slot among them.
 // When ctx ends first it closes them all and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.stop() {
@@ -188,9 +187,10 @@ func (s *Server) Close() {
 	s.stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.killed = true
 	for c, cancel := range s.conns {
+		c.kill() // first: what lookups that are ended give is no result to answer with
 		cancel()
-		c.kill()
 	}
 }
 
@@ -222,26 +222,38 @@ func (s *Server) closed() bool {
 	}
 }
 
-// start serves a connection in a goroutine of its own. It is false when the
-// server is stopping.
+// start serves a connection in a goroutine of the library's. It is false after Close.
 func (s *Server) start(raw net.Conn) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := newConn(raw, s.IdleTimeout, &s.blocks, s.Log)
+	c.macros = s.macros
 	sess := &session{server: s, conn: c, ctx: ctx}
 	c.take, c.ended = sess.take, func() {
 		sess.close()
 		s.end(c)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
+	if !s.enter(c, cancel) {
 		cancel()
 		return false
+	}
+	serve(sess)
+	return true
+}
+
+// enter makes the connection one that stop and Close know. It is false after Close. What was accepted
+// before Shutdown and comes here after it is drained as the others are: nobody else could serve it.
+func (s *Server) enter(c *conn, cancel context.CancelFunc) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killed {
+		return false
+	}
+	if s.stopped {
+		c.drain()
 	}
 	s.conns[c] = cancel
 	s.accepted.Add(1)
 	s.running.Add(1)
-	go s.serve(sess)
 	return true
 }
 
@@ -254,25 +266,11 @@ func (s *Server) end(c *conn) {
 	<-s.slots
 }
 
-// serve negotiates and leaves the connection to the library, which closes it in the end. The library
-// gets a server of its own for each: it would replace the session after a message that is not just
-// accepted, and it would ask every MTA for the same.
-func (s *Server) serve(sess *session) {
-	c := sess.conn
-	offered, err := c.offer()
-	if err != nil {
-		c.explain(err)
-		_ = c.Close() // nobody is told
-		return
-	}
-	c.inUse = offered.accept()
-	library := milter.Server{
-		NewMilter: func() milter.Milter { return sess },
-		Actions:   c.inUse.actions,
-		Protocol:  c.inUse.protocol,
-		SymList:   s.macros,
-	}
-	_ = library.Serve(&single{c: c}) // ends as soon as the library has the connection
+// serve leaves the connection to the library, which closes it in the end. The library gets a server of
+// its own for each, since it would replace the session after a message that is not just accepted.
+func serve(sess *session) {
+	library := milter.Server{NewMilter: func() milter.Milter { return sess }}
+	_ = library.Serve(&single{c: sess.conn}) // ends as soon as a goroutine of the library has the connection
 }
 
 // A single is a listener with one connection.

@@ -42,19 +42,6 @@ func TestSessionLimit(t *testing.T) {
 	}
 }
 
-func TestStopWhileConnectionsWait(t *testing.T) {
-	d := start(t, &fake{}, func(s *Server) { s.MaxSessions = 1 })
-	connected(t, d.addr, offeredActions, offeredProtocol)
-	waiting := dial(t, d.addr)
-	eventually(t, "the limit is logged", func() bool { return strings.Contains(d.log.String(), "session limit reached") })
-	if err := d.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if !waiting.closed() {
-		t.Error("not closed")
-	}
-}
-
 func TestShutdownWaitsForMessages(t *testing.T) {
 	f := &fake{hold: make(chan struct{}), held: make(chan struct{})}
 	d := start(t, f)

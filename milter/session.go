@@ -105,6 +105,7 @@ func (s *session) Connect(_, _ string, _ uint16, _ net.IP, _ *milter.Modifier) (
 	s.guard("connect", func() {
 		s.env = auth.Envelope{IP: parseClient(s.conn.address)} // the library can't read Sendmail's IPv6
 		s.absorb()
+		s.closeSMTP() // what was found out about the client before is not of this one, also where the address is the same
 		s.begin()
 	})
 	return s.next(milter.CodeConn)
@@ -195,18 +196,21 @@ func (s *session) write(chunk []byte) (skip bool) {
 	return !s.msg.check.WantsBody()
 }
 
-// Body ends the message: the edits are sent, and the reply. The library has none to send.
+// Body ends the message: the edits are sent, and the reply. The library has none to send. The MTA, and nobody
+// else, gets no answer when the connection was closed.
 func (s *session) Body(*milter.Modifier) (milter.Response, error) {
-	answer := accepted()
+	answer, ok := accepted(), true
 	s.guard("end of message", func() {
 		s.beginCheck()
-		answer = s.answer()
+		answer, ok = s.answer()
 	})
 	if s.msg.active && s.msg.panicked {
 		answer = s.internalError()
 	}
-	s.reset()
-	s.conn.answer(answer)
+	id := s.env.QueueID
+	if s.reset(); ok {
+		s.conn.answer(answer, id)
+	}
 	return nil, nil
 }
 
@@ -235,6 +239,7 @@ func (s *session) begin() bool {
 	}
 	s.closeSMTP()
 	s.source, s.limits, s.ip = source, (*source).Limits(), s.env.IP
+	s.conn.fieldSize = cmp.Or(s.limits.Header.FieldSize, message.DefaultFieldSize)
 	s.smtp = (*source).Connect(s.ctx, s.env.IP)
 	if s.env.Helo != "" {
 		s.smtp.Helo(s.env.Helo)

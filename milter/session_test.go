@@ -108,6 +108,18 @@ func TestConnectAgain(t *testing.T) {
 	}
 }
 
+// The same client again has said no HELO yet.
+func TestConnectAgainFromTheSame(t *testing.T) {
+	f := &fake{}
+	m := connected(t, start(t, f).addr, offeredActions, offeredProtocol)
+	m.hello()
+	m.connect("mail.example.com", "192.0.2.1")
+	m.message("B1", "a@example.com")
+	if want := "connect 192.0.2.1\nhelo mail.example.com\nclose\nconnect 192.0.2.1\nmail a@example.com"; !strings.HasPrefix(f.history(), want) {
+		t.Errorf("calls:\n%s", f.history())
+	}
+}
+
 func TestMacros(t *testing.T) {
 	f := &fake{}
 	m := connected(t, start(t, f).addr, offeredActions, offeredProtocol)

@@ -2,6 +2,7 @@ package milter
 
 import (
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,7 @@ func (m *mta) drip(packet []byte, pause time.Duration) time.Duration {
 	return time.Since(began)
 }
 
-// A packet has as much time as an MTA may be silent, however little of it comes at a time.
+// A packet has its time, however little of it comes at a time.
 func TestSlowPackets(t *testing.T) {
 	for name, slow := range map[string][]byte{
 		"macros":  packet('D', "L"+cstrings("i", "a queue id that takes long")),
@@ -35,9 +36,12 @@ func TestSlowPackets(t *testing.T) {
 				m.negotiate(offeredActions, offeredProtocol)
 				m.hello()
 				m.mail("S1", "a@example.com")
-				const pause = DefaultIdleTimeout / 10
-				if there := m.drip(slow, pause); there < DefaultIdleTimeout || there > DefaultIdleTimeout+pause {
+				const pause = packetTimeout / 10
+				if there := m.drip(slow, pause); there < packetTimeout || there > packetTimeout+pause {
 					t.Errorf("closed after %s", there)
+				}
+				if text := d.log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, errStalled.Error()) {
+					t.Errorf("log: %s", text)
 				}
 				synctest.Wait()
 				if !f.ended() || d.Sessions() != 0 {
@@ -60,7 +64,7 @@ func TestSlowButSteady(t *testing.T) {
 			stream = append(stream, packet('B', "0123456789abcde")...) // 20 bytes each
 		}
 		for len(stream) > 0 {
-			time.Sleep(DefaultIdleTimeout * 2 / 5)
+			time.Sleep(packetTimeout * 2 / 5)
 			n := min(15, len(stream))
 			if _, err := m.Write(stream[:n]); err != nil {
 				t.Fatal(err)
@@ -69,7 +73,7 @@ func TestSlowButSteady(t *testing.T) {
 		}
 		end := packet('E', "")
 		for _, part := range [][]byte{end[:2], end[2:]} { // after a silence, and another one in it
-			time.Sleep(DefaultIdleTimeout - time.Second)
+			time.Sleep(packetTimeout - time.Second)
 			if _, err := m.Write(part); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +101,7 @@ func TestFloodOfSlowPeers(t *testing.T) {
 		for range slots {
 			m := peer()
 			m.negotiate(offeredActions, offeredProtocol)
-			slow.Go(func() { m.drip(packet('L', cstrings("Subject", " of a message that never comes")), time.Hour) })
+			slow.Go(func() { m.drip(packet('L', cstrings("Subject", " of a message that never comes")), packetTimeout/2) })
 		}
 		began := time.Now()
 		m := peer() // is accepted, and waits
@@ -106,7 +110,7 @@ func TestFloodOfSlowPeers(t *testing.T) {
 			t.Errorf("%d sessions", d.Sessions())
 		}
 		m.negotiate(offeredActions, offeredProtocol)
-		if waited := time.Since(began); waited != DefaultIdleTimeout {
+		if waited := time.Since(began); waited != packetTimeout {
 			t.Errorf("served after %s", waited)
 		}
 		m.hello()

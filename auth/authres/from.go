@@ -24,7 +24,7 @@ func IsFrom(value, id string) bool {
 		return true
 	}
 	others := readers
-	if head, _, _ := strings.Cut(value, ";"); !strings.Contains(head, "(") {
+	if _, end := readers[0].start(value, "", reach(id)); !strings.Contains(value[:end], "(") {
 		others = readers[:1] // they all see the same
 	}
 	for _, r := range others {
@@ -51,10 +51,13 @@ func (r reader) claims(value, id, gap string) bool {
 	if id == "" {
 		return false
 	}
-	text, end := r.start(value, gap, 4*len(id)+8)
+	text, end := r.start(value, gap, reach(id))
 	return strings.Contains(value[:end], "=?") || isID(text, id) ||
 		isID(message.Compatible(text), message.Compatible(id))
 }
+
+// reach is how much visible text is looked at for an id, in bytes: a character of it may have four.
+func reach(id string) int { return 4*len(id) + 8 }
 
 // start is the visible text that value begins with, up to a semicolon, at most
 // limit bytes and a character: without quotes, escapes, controls and invisible

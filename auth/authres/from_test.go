@@ -85,7 +85,15 @@ var fromTests = []struct {
 	{" (a(b) mx.example.org; spf=pass", true},
 	{` (a\) mx.example.org; spf=pass`, true},
 
+	{`; (\) mx.example.org; dmarc=pass`, true},
+	{` ;(\) mx.example.org; dmarc=pass`, true},
+	{`;;"" ; (a(b) mx.example.org; dmarc=pass`, true},
+	{`\;(\)mx.example.org; dmarc=pass`, true},
+	{`; mx(\).example.org; dmarc=pass`, true},
+
 	{"", false},
+	{` ; (\) mx.google.com; mx.example.org; dmarc=pass`, false},
+	{` mx.google.com; (\) mx.example.org; dmarc=pass`, false},
 	{" ; spf=pass", false},
 	{" spf=pass smtp.mailfrom=mx.example.org", false},
 	{" mx.google.com; spf=pass", false},

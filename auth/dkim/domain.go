@@ -33,6 +33,25 @@ func domainName(s string) (name string, ok bool) {
 	return lowerASCII(s), true
 }
 
+// IsSignature tells the fields that a Verification has an Outcome for.
+func IsSignature(f message.Field) bool { return isNamed(f, lowerFieldName) }
+
+// ClaimedDomain is d= of a field that holds a signature, lower case, A-labels, also where the signature is
+// malformed or past a limit; "" for none. It tells nothing about who signed.
+func ClaimedDomain(f message.Field) string {
+	_, list, _ := strings.Cut(f.Raw, ":")
+	for spec := range strings.SplitSeq(list, ";") {
+		name, value, _ := strings.Cut(spec, "=")
+		if trimSpace(name) != "d" {
+			continue
+		}
+		if domain, ok := domainName(trimSpace(value)); ok {
+			return domain
+		}
+	}
+	return ""
+}
+
 // isLabel is wider than sub-domain of RFC 5321 by the underscore and by
 // hyphens at the ends: both occur in selectors.
 func isLabel(s string) bool {

@@ -7,7 +7,7 @@ const maxCachedRecord = 2048
 
 // A KeyCache keeps the key records that were parsed last, by their text, bad ones too. It is safe for
 // concurrent use, by shards with locks of their own; nil keeps nothing. Of n records the memory stays
-// below about n times 8 KiB.
+// below about n times dns.ParsedBytes.
 type KeyCache struct {
 	records *dns.Parsed[parsedKey]
 }
@@ -35,6 +35,18 @@ func (c *KeyCache) parse(text string, maxTags int) (*keyRecord, error) {
 		return p.record, p.err
 	}
 	record, err := parseKeyRecord(text, maxTags)
-	c.records.Put(text, parsedKey{record, err, maxTags})
+	c.records.Put(text, parsedKey{record, err, maxTags}, 2*len(text)+record.bytes())
 	return record, err
+}
+
+// bytes is the memory of a key record but for its text, about.
+func (k *keyRecord) bytes() int {
+	const (
+		empty = 512 // the error, or the record and its key without the modulus
+		name  = 16
+	)
+	if k == nil {
+		return empty
+	}
+	return empty + k.bits/8 + name*(cap(k.hashes)+cap(k.services))
 }

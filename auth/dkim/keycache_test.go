@@ -3,6 +3,7 @@ package dkim
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,35 @@ func TestKeyCache(t *testing.T) {
 	}
 	if record, err := (*KeyCache)(nil).parse("v=DKIM1; p=", 0); record == nil || err != nil || NewKeyCache(0) != nil {
 		t.Errorf("nil: %+v, %v", record, err)
+	}
+}
+
+// What a cache is said to hold is what it holds, about, and never more than its bound, whatever is published.
+func TestKeyCacheMemory(t *testing.T) {
+	const size = 1000
+	key := rsaRecord(rsa2048())
+	for name, pad := range map[string]string{
+		"usual": "", "note": "; n=" + strings.Repeat("x", 1400), "hashes": "; h=" + strings.Repeat(":", 1400),
+		"services and hashes": "; s=" + strings.Repeat(":", 700) + "; h=" + strings.Repeat("a:", 350),
+	} {
+		heap := func() int64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		before := heap()
+		c := NewKeyCache(size)
+		for i := range 2 * size {
+			if _, err := c.parse(fmt.Sprintf("%s; x=%d%s", key, i, pad), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held, said, n := heap()-before, int64(c.records.Bytes()), c.records.Len()
+		if held > 3*said/2 || said > size*dns.ParsedBytes || name == "usual" && n < size*9/10 {
+			t.Errorf("%s: %d records, %d bytes, said to be %d", name, n, held, said)
+		}
+		runtime.KeepAlive(c)
 	}
 }
 

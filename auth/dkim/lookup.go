@@ -114,7 +114,9 @@ func (l *KeyLookup) ask(ctx context.Context, r dns.Resolver) {
 	a, err := r.Resolve(ctx, l.question())
 	if err != nil {
 		err = fmt.Errorf("dkim: key %s: %w", l.name, err)
-		l.answer.problem = temporary("key unavailable", err)
+		if l.answer.problem = temporary("key unavailable", err); errors.Is(err, dns.ErrSpent) {
+			l.answer.problem = &verdict{PermError, "too many DNS questions", err}
+		}
 		return
 	}
 	l.answer = l.limits.readPublished(a.Texts)

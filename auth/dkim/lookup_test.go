@@ -119,3 +119,14 @@ func TestBeginWith(t *testing.T) {
 		}
 	})
 }
+
+// A key for which there were too many questions is a permerror: DNS has not failed.
+func TestKeyTooManyQuestions(t *testing.T) {
+	r := dnstest.NewResolver(t, "s._domainkey.example.com. TXT \""+rsaRecord(rsa2048())+"\"\n")
+	keys := NewKeys(t.Context(), &dns.Counting{Resolver: r, Budget: new(dns.Budget)}, KeyLimits{})
+	defer keys.Stop()
+	k := keys.Ask("s", "example.com").Key(KeyUse{Algorithm: RSASHA256})
+	if k.Result != PermError || k.Reason != "too many DNS questions" || !errors.Is(k.Err, dns.ErrSpent) || len(r.Asked()) != 0 {
+		t.Errorf("%+v", k)
+	}
+}

@@ -5,7 +5,7 @@
 // Divergences from the RFC:
 //
 //   - Policy, though RFC 6376 would verify it: l= (its section 8.2 allows that); From
-//     fields of which one is not signed; t= more than five minutes ahead; more
+//     fields of which one is not signed; t= more than a day ahead; more
 //     signatures, tags, names in h= or header bytes than the limits.
 //   - Neutral: a line end in a signed field that is no fold.
 //   - "_" and hyphens at the ends of labels are accepted in d=, s= and i=, and
@@ -147,7 +147,7 @@ func (v *Verifier) BeginWith(ctx context.Context, bodies *BodyHashes, h message.
 func (v *Verifier) read(n *Verification, h message.Header) (open []*check) {
 	limits := v.tagLimits()
 	for i, f := range h {
-		if !isNamed(f, lowerFieldName) {
+		if !IsSignature(f) {
 			continue
 		}
 		c := &check{}

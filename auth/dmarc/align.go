@@ -1,11 +1,13 @@
 package dmarc
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"assay/auth/dkim"
+	"assay/auth/dns"
 	"assay/auth/message"
 	"assay/auth/spf"
 )
@@ -51,6 +53,9 @@ func (l *lookups) align(o *Outcome, w *walk, list []credential) (left error) {
 	}
 	for _, c := range list {
 		relaxed, err := l.related(w, c.domain)
+		if errors.Is(err, dns.ErrSpent) { // as those past MaxIdentifiers
+			relaxed, err = no, nil
+		}
 		aligned := relaxed
 		if o.Record != nil && o.Record.mode(c) == Strict {
 			aligned = truth(c.domain == w.domain)

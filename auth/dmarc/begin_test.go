@@ -218,6 +218,26 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+// TestTooManyQuestions: an identifier for which there were too many questions is not aligned. DNS has not failed, so
+// that asking again later would not help.
+func TestTooManyQuestions(t *testing.T) {
+	for _, tt := range []struct{ spf, dkim string }{
+		{"pass b.example.com", ""}, {"", "pass b.example.com"}, {"temperror b.example.com", ""}, {"", "temperror b.example.com, pass c.example.com"},
+	} {
+		r := dnstest.NewResolver(t, txt("example.com", reject))
+		e := &Evaluator{Resolver: r, Others: &dns.Counting{Resolver: r, Budget: new(dns.Budget)}}
+		o := e.Evaluate(t.Context(), "a.example.com", spfOutcome(tt.spf), dkimOutcomes(tt.dkim))
+		if o.Result != Fail || o.AlignedTempError || o.Err != nil {
+			t.Errorf("%+v: %+v", tt, o)
+		}
+		v := e.Begin(t.Context(), []string{"a.example.com"}, nil)
+		if related, err := v.Related("a.example.com", "b.example.com"); related || !errors.Is(err, dns.ErrSpent) {
+			t.Errorf("%t, %v", related, err)
+		}
+		v.Cancel()
+	}
+}
+
 // A panicking resolver panics at some names.
 type panicking struct {
 	dns.Resolver

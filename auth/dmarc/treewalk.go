@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -108,14 +109,17 @@ func (w *walk) selectOrg() (org string, psl bool) {
 	return org, false
 }
 
-// err is the first failure of the walk.
-func (w *walk) err() error {
+// err is the first failure of the walk; of one whose questions were too many, that.
+func (w *walk) err() (first error) {
 	for i := range w.nodes {
-		if w.nodes[i].err != nil {
-			return w.nodes[i].err
+		switch err := w.nodes[i].err; {
+		case errors.Is(err, dns.ErrSpent):
+			return err
+		case first == nil:
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 // policyNode finds the record to be applied to an Author Domain, where the walk

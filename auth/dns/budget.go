@@ -9,8 +9,9 @@ import (
 // zero value has none left. It is safe for concurrent use and must not be copied.
 type Budget struct{ left atomic.Int64 }
 
-// errSpent is the error of a question for which the budget has no room.
-var errSpent = errors.New("too many questions for one message")
+// ErrSpent is the error of a question for which the budget has no room: DNS did not fail, and asking
+// again later gives no other result.
+var ErrSpent = errors.New("too many questions for one message")
 
 // Set makes n questions the budget, whatever was left of it.
 func (b *Budget) Set(n int) { b.left.Store(int64(n)) }

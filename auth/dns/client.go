@@ -35,17 +35,17 @@ type Client struct {
 	// when it changes. Empty means /etc/resolv.conf.
 	ResolvConf string
 
-	// Timeout bounds one question, whatever it takes. Zero means 5 s.
+	// Timeout bounds one question, whatever it takes from when there is room for it. Zero means 5 s.
 	Timeout time.Duration
 
 	// TryTimeout bounds the wait for one server's reply. Zero means 2 s.
 	TryTimeout time.Duration
 
 	// MaxInFlight bounds the questions under way at once, each of which has
-	// one socket; further ones wait. Zero means 1024.
+	// one socket; further ones wait in the order in which they come, as long as who asks. Zero means 1024.
 	MaxInFlight int
 
-	// Dial opens a socket, "udp" or "tcp"; nil means net.Dialer's.
+	// Dial opens a socket, "udp" or "tcp"; nil means an ordinary one.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Observe is told of each question how long it took, and why it has no answer, nil
@@ -75,7 +75,7 @@ func (c *Client) start() {
 	c.tryTimeout = cmp.Or(max(c.TryTimeout, 0), 2*time.Second)
 	c.dial, c.rand = c.Dial, c.Rand
 	if c.dial == nil {
-		c.dial = new(net.Dialer).DialContext
+		c.dial = dial
 	}
 	if c.rand == nil {
 		c.rand = rand.Reader
@@ -100,14 +100,14 @@ func (c *Client) Resolve(ctx context.Context, q Question) (Answer, error) {
 }
 
 func (c *Client) resolve(ctx context.Context, q Question) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	select {
 	case c.inFlight <- struct{}{}:
 		defer func() { <-c.inFlight }()
 	case <-ctx.Done():
 		return Answer{}, fmt.Errorf("%w while %d questions were under way", ctx.Err(), cap(c.inFlight))
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	return c.chase(ctx, q)
 }
 
@@ -191,19 +191,18 @@ func (e rcodeError) Error() string {
 // try asks one server once; without EDNS when it can't read it (RFC 6891
 // section 7).
 func (c *Client) try(ctx context.Context, s *server, q Question) (reply, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.tryTimeout, errSilent)
-	defer cancel()
-	edns := s.edns(time.Now())
-	r, err := c.exchange(ctx, s, q, edns)
+	began := time.Now()
+	until, edns := began.Add(c.tryTimeout), s.edns(began)
+	r, err := c.exchange(ctx, until, s, q, edns)
 	if err == nil && edns && refusesEDNS(r.rcode) {
-		r, err = c.exchange(ctx, s, q, false)
+		r, err = c.exchange(ctx, until, s, q, false)
 		if err == nil && !refusesEDNS(r.rcode) {
 			s.noEDNS(time.Now())
 		}
 	}
 	switch {
 	case err != nil:
-		if context.Cause(ctx) == errSilent {
+		if ctx.Err() == nil && !time.Now().Before(until) {
 			c.stats.timeouts.Add(1)
 			return reply{}, errSilent
 		}

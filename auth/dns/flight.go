@@ -43,7 +43,7 @@ var errExited = errors.New("the resolver exited")
 
 // ask waits for the question's flight, which begins unless it is under way.
 func (c *Cache) ask(ctx context.Context, q Question) (Answer, error) {
-	f, joined, hit := c.board(ctx, q)
+	f, joined, hit := c.board(q)
 	if f == nil {
 		return hit, nil
 	}
@@ -63,7 +63,7 @@ func (c *Cache) ask(ctx context.Context, q Question) (Answer, error) {
 
 // board finds or begins the flight of a question; there is none when one has
 // just landed, and its answer is returned.
-func (c *Cache) board(ctx context.Context, q Question) (f *flight, joined bool, hit Answer) {
+func (c *Cache) board(q Question) (f *flight, joined bool, hit Answer) {
 	s := c.shard(q)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func (c *Cache) board(ctx context.Context, q Question) (f *flight, joined bool, 
 		return nil, false, a
 	}
 	c.misses.Add(1)
-	flying, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	flying, cancel := context.WithCancel(context.Background()) // not ctx, which may end before
 	f = &flight{done: make(chan struct{}), waiting: 1, cancel: cancel}
 	s.flights[q.Name] = f
 	go c.fly(flying, q, f)
@@ -87,6 +87,7 @@ func (c *Cache) board(ctx context.Context, q Question) (f *flight, joined bool, 
 // flight ends. A panic is handed out as well; when nobody waits any more, it is
 // only counted.
 func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
+	GrowStack()
 	defer f.cancel()
 	defer close(f.done)
 	defer c.land(q, f)
@@ -96,9 +97,14 @@ func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
 			f.panicked = Recovered(v)
 		}
 	}()
-	f.err = questionError(q, errExited)
+	exited := true
+	defer func() {
+		if exited {
+			f.err = questionError(q, errExited)
+		}
+	}()
 	f.answer, f.err = c.Resolver.Resolve(ctx, q)
-	if f.err == nil {
+	if exited = false; f.err == nil {
 		c.keep(q, f.answer)
 	}
 }

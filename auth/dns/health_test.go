@@ -222,6 +222,7 @@ func TestMaxInFlight(t *testing.T) {
 		n, client := newNetwork(t, first)
 		client.MaxInFlight = 3
 		n.silence(first, true)
+		began := time.Now()
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() {
@@ -234,6 +235,9 @@ func TestMaxInFlight(t *testing.T) {
 		synctest.Wait()
 		if n.most != 3 || n.open != 0 {
 			t.Errorf("%d sockets at once, %d left", n.most, n.open)
+		}
+		if took := time.Since(began); took != 4*5*time.Second { // the time of one does not pass while it waits for others
+			t.Errorf("all took %v", took)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -166,7 +167,7 @@ func (p *pool) set(addrs []netip.AddrPort) {
 			list = append(list, p.list[i])
 			continue
 		}
-		list = append(list, &server{addr: addr, address: addr.String()})
+		list = append(list, &server{addr: addr, address: addr.String(), udp: net.UDPAddrFromAddrPort(addr)})
 	}
 	p.list = list
 }
@@ -187,6 +188,7 @@ func (p *pool) answered(s *server, failed []*server, now time.Time) {
 type server struct {
 	addr    netip.AddrPort
 	address string
+	udp     *net.UDPAddr
 
 	mu         sync.Mutex
 	failures   int       // in a row

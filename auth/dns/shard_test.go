@@ -77,7 +77,7 @@ func TestParsed(t *testing.T) {
 	}
 	for i := range 20_000 {
 		text := fmt.Sprint(i)
-		p.Put(text, i)
+		p.Put(text, i, 0)
 		if got, ok := p.Get(text); !ok || got != i {
 			t.Fatalf("%d: %d, %t", i, got, ok)
 		}
@@ -92,9 +92,33 @@ func TestParsed(t *testing.T) {
 		t.Error("found what was not put")
 	}
 	var none *Parsed[int] = NewParsed[int](0)
-	none.Put("a", 1)
-	if _, ok := none.Get("a"); ok || none.Len() != 0 {
+	none.Put("a", 1, 0)
+	if _, ok := none.Get("a"); ok || none.Len() != 0 || none.Bytes() != 0 {
 		t.Error("nil keeps something")
+	}
+}
+
+// Large values take the place of several, and one that would take all is not kept.
+func TestParsedBytes(t *testing.T) {
+	p := NewParsed[int](100)
+	for i := range 1000 {
+		p.Put(fmt.Sprint(i), i, 10*ParsedBytes)
+		if _, ok := p.Get(fmt.Sprint(i)); !ok || p.Bytes() > 100*ParsedBytes {
+			t.Fatalf("%d: kept %t, %d bytes", i, ok, p.Bytes())
+		}
+	}
+	if n := p.Len(); n != 9 {
+		t.Errorf("%d are kept", n)
+	}
+	p.Put("999", 0, 100*ParsedBytes)
+	if _, ok := p.Get("999"); ok || p.Len() != 8 {
+		t.Errorf("%d are kept", p.Len())
+	}
+	for i := range 200 {
+		p.Put(fmt.Sprint(i), i, 100)
+	}
+	if n := p.Len(); n != 100 {
+		t.Errorf("%d are kept in the end", n)
 	}
 }
 
@@ -109,7 +133,7 @@ func TestParsedConcurrently(t *testing.T) {
 				if got, ok := p.Get(text); ok && got != text {
 					t.Errorf("%s: %s", text, got)
 				}
-				p.Put(text, text)
+				p.Put(text, text, 0)
 			}
 		})
 	}

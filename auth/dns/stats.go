@@ -69,7 +69,10 @@ type Counting struct {
 	// means no bound.
 	InFlight int
 
-	// Budget bounds the questions that are sent: further ones get an error at once. Nil means no bound.
+	// Share bounds those of several Counting resolvers at once. Nil means no bound.
+	Share *Share
+
+	// Budget bounds the questions that are sent: further ones get ErrSpent at once. Nil means no bound.
 	Budget *Budget
 
 	queries, hits atomic.Int64
@@ -78,21 +81,26 @@ type Counting struct {
 	room chan struct{} // for those under way; made for the first one
 }
 
-// enter waits for room for one more question, which is left by leave.
-func (c *Counting) enter(ctx context.Context) error {
-	if c.InFlight == 0 {
-		return nil
+// enter waits for room for one more question, which is left by leave with what is taken of the Share.
+func (c *Counting) enter(ctx context.Context) (taken chan struct{}, err error) {
+	if c.InFlight > 0 {
+		c.once.Do(func() { c.room = make(chan struct{}, c.InFlight) })
+		select {
+		case c.room <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
-	c.once.Do(func() { c.room = make(chan struct{}, c.InFlight) })
-	select {
-	case c.room <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if taken, err = c.Share.enter(ctx); err != nil {
+		c.leave(nil)
 	}
+	return taken, err
 }
 
-func (c *Counting) leave() {
+func (c *Counting) leave(taken chan struct{}) {
+	if taken != nil {
+		<-taken
+	}
 	if c.InFlight > 0 {
 		<-c.room
 	}
@@ -104,13 +112,14 @@ func (c *Counting) Resolve(ctx context.Context, q Question) (Answer, error) {
 		return a, nil
 	}
 	if !c.Budget.take() {
-		return Answer{}, questionError(q, errSpent)
+		return Answer{}, questionError(q, ErrSpent)
 	}
-	if err := c.enter(ctx); err != nil {
+	taken, err := c.enter(ctx)
+	if err != nil {
 		c.Budget.giveBack()
 		return Answer{}, questionError(q, err)
 	}
-	defer c.leave()
+	defer c.leave(taken)
 	a, err := c.Resolver.Resolve(ctx, q)
 	if a.Cached {
 		c.Budget.giveBack()

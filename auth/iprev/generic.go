@@ -27,7 +27,7 @@ func Generic(name string, ip netip.Addr) bool {
 }
 
 func generic4(name string, ip [4]byte) bool {
-	if count(name, "0123456789") < 4 && count(name, hexDigits) < 8 {
+	if countDigits(name) < 4 && longestHex(name) < 8 {
 		return false // nearly every name that somebody has chosen
 	}
 	decimal := make([]string, 4)
@@ -43,14 +43,30 @@ func generic4(name string, ip [4]byte) bool {
 
 func threeDigits(b byte) string { return string([]byte{'0' + b/100, '0' + b/10%10, '0' + b%10}) }
 
-// count is how many bytes of a name are among these.
-func count(name, among string) (n int) {
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func countDigits(name string) (n int) {
 	for i := range len(name) {
-		if strings.IndexByte(among, name[i]) >= 0 {
+		if isDigit(name[i]) {
 			n++
 		}
 	}
 	return n
+}
+
+// longestHex is the length of the longest run of hexadecimal digits in joined(name).
+func longestHex(name string) (longest int) {
+	n := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case isDigit(c) || 'a' <= c && c <= 'f':
+			n++
+			longest = max(longest, n)
+		case strings.IndexByte(separators, c) < 0:
+			n = 0
+		}
+	}
+	return longest
 }
 
 func generic6(name string, ip netip.Addr) bool {

@@ -15,24 +15,40 @@ type Limits struct {
 
 func (l Limits) size() int      { return cmp.Or(l.Size, 1<<20) }
 func (l Limits) fields() int    { return cmp.Or(l.Fields, 2000) }
-func (l Limits) fieldSize() int { return cmp.Or(l.FieldSize, 128<<10) }
+func (l Limits) fieldSize() int { return cmp.Or(l.FieldSize, DefaultFieldSize) }
+
+// DefaultFieldSize is the default of Limits.FieldSize, in bytes.
+const DefaultFieldSize = 128 << 10
 
 // MaxPast bounds the fields of each name that are still kept past a limit. Who counts fewer of a name
 // counts as the MTA does.
 const MaxPast = 200
 
+// maxFrom bounds the bytes of all From fields together: reading hostile ones takes time. Honest mail has
+// less than a thousandth of it.
+const maxFrom = 128 << 10
+
 // neededPast are the names that are still looked for past a limit. Authors say who the message is
-// from; the others may pretend to be a verifier's own, and are deleted by their number.
-var neededPast = [...]string{"From", "Authentication-Results", "Received-SPF", "X-Spam-Flag"}
+// from, signatures who may have signed it; the others may pretend to be a verifier's own, and are deleted
+// by their number.
+var neededPast = [...]string{from: "From", signature: "DKIM-Signature", 2: "Authentication-Results", 3: "Received-SPF", 4: "X-Spam-Flag"}
+
+// The indexes in neededPast of the fields whose text is kept.
+const (
+	from = iota
+	signature
+	texts // how many these are
+)
 
 // A Collector takes the fields of one header as they come, topmost first, and keeps no more
 // of them than its Limits allow. Past a limit the rest is not kept, but for what has to be known
-// of every message: who its authors are, and which fields pretend to be ours. Of these, up to
-// MaxPast of a name, From fields stay whole as long as they are no longer than Limits.FieldSize each and
-// together; what is left of all others is their name (Field.Unread).
+// of every message: who its authors are, who may have signed it, and which fields pretend to be ours. Of
+// these, up to MaxPast of a name, From fields stay whole as long as they are no longer than Limits.FieldSize
+// each and together, and so do DKIM-Signature fields; what is left of all others is their name
+// (Field.Unread). More than 128 KiB of From fields, wherever they stand, are past a limit, too.
 //
-// So whatever comes, a Collector keeps the text of Limits.Size + Limits.FieldSize bytes at most,
-// and Limits.Fields + 4·MaxPast fields.
+// So whatever comes, a Collector keeps the text of Limits.Size + 2·Limits.FieldSize bytes at most,
+// and Limits.Fields + 5·MaxPast fields.
 //
 // The zero value is ready to use. It is not safe for concurrent use.
 type Collector struct {
@@ -41,17 +57,22 @@ type Collector struct {
 	header Header
 	size   int
 	excess string
+	from   int                  // bytes of the From fields that are kept
 	past   [len(neededPast)]int // how many of the names were kept past a limit
-	from   int                  // bytes of the From fields among them
+	bytes  [texts]int           // of those that are kept whole
 }
 
 // Add takes the next field.
 func (c *Collector) Add(f Field) {
 	c.size += len(f.Raw) + len("\r\n")
+	author := f.Is(neededPast[from])
 	if c.excess == "" {
-		c.excess = c.exceeded(f)
+		c.excess = c.exceeded(f, author)
 	}
 	if c.excess == "" {
+		if author {
+			c.from += len(f.Raw)
+		}
 		if c.header == nil {
 			c.header = make(Header, 0, 32) // ordinary mail has about as many fields
 		}
@@ -67,7 +88,7 @@ func (c *Collector) Add(f Field) {
 }
 
 // exceeded says which limit the header is past with f; "" for none.
-func (c *Collector) exceeded(f Field) string {
+func (c *Collector) exceeded(f Field, author bool) string {
 	l := c.Limits
 	switch {
 	case len(f.Raw) > l.fieldSize():
@@ -76,6 +97,8 @@ func (c *Collector) exceeded(f Field) string {
 		return fmt.Sprintf("header past a limit of %d fields", l.fields())
 	case c.size > l.size():
 		return fmt.Sprintf("header past a limit of %d bytes", l.size())
+	case author && c.from+len(f.Raw) > maxFrom:
+		return fmt.Sprintf("header past a limit of %d bytes in From fields", maxFrom)
 	}
 	return ""
 }
@@ -86,14 +109,25 @@ func (c *Collector) addPast(f Field, i int) {
 		return
 	}
 	c.past[i]++
-	if i > 0 || c.from+len(f.Raw) > c.Limits.fieldSize() {
-		f = unread(f)
-	} else {
-		c.from += len(f.Raw)
+	if c.hasRoom(f, i) {
+		c.bytes[i] += len(f.Raw)
+		if i == from {
+			c.from += len(f.Raw)
+		}
 		f.Raw = strings.Clone(f.Raw) // it may be a small part of the memory that the caller read it into
 		f.Name = f.Raw[:len(f.Name)]
+	} else {
+		f = unread(f)
 	}
 	c.header = append(c.header, f)
+}
+
+// hasRoom tells whether the text of a field with the i-th name past a limit is kept.
+func (c *Collector) hasRoom(f Field, i int) bool {
+	if i >= texts || c.bytes[i]+len(f.Raw) > c.Limits.fieldSize() {
+		return false
+	}
+	return i != from || c.from+len(f.Raw) <= maxFrom
 }
 
 // unread is a field of which only the name is known. White space behind the name is no part of

@@ -42,6 +42,9 @@ func TestCollector(t *testing.T) {
 		"From too long": {append(slices.Clone(five), "A: 6", "From :"+strings.Repeat("x", 35)), append(slices.Clone(five), "From:"), "header past a limit of 5 fields"},
 		"long From first": {[]string{"From:" + strings.Repeat("x", 36), "A: 1"}, []string{"From:"},
 			"header past a limit of 40 bytes in one field"},
+		"signature": {append(slices.Clone(five), "DKIM-signature : d=a.example"), append(slices.Clone(five), "DKIM-signature : d=a.example"), "header past a limit of 5 fields"},
+		"signature and From": {append(slices.Clone(five), "DKIM-Signature: d=a.example; b=12345", "From: a@b.example", "DKIM-Signature: d=b.example"),
+			append(slices.Clone(five), "DKIM-Signature: d=a.example; b=12345", "From: a@b.example", "DKIM-Signature:"), "header past a limit of 5 fields"},
 		"ours": {append(slices.Clone(five), "authentication-RESULTS: mx; none", "Received-SPF : pass", "X-Spam-Flag: NO", "X-Spam-Flags: NO"),
 			append(slices.Clone(five), "authentication-RESULTS:", "Received-SPF:", "X-Spam-Flag:"), "header past a limit of 5 fields"},
 		"others' names": {append(slices.Clone(five), "From\u017f: a@b", "Fro: x", "Resent-From: a@b", "ARC-Authentication-Results: i=1"), five, "header past a limit of 5 fields"},
@@ -107,10 +110,36 @@ func TestCollectorPast(t *testing.T) {
 	}
 }
 
+// From fields are bounded together wherever they stand: of what is past it the authors are not certain.
+func TestCollectorFrom(t *testing.T) {
+	var c Collector
+	field := Field{Name: "From", Raw: "From: " + strings.Repeat("x", 32<<10-6)}
+	for range 4 {
+		c.Add(field)
+	}
+	if c.Excess() != "" {
+		t.Errorf("at the limit: %q", c.Excess())
+	}
+	c.Add(NewField("From", " joe@a.example"))
+	if h := c.Header(); c.Excess() != "header past a limit of 131072 bytes in From fields" || len(h) != 5 || !h[4].Unread {
+		t.Errorf("%q, %d fields", c.Excess(), len(h))
+	}
+	var late Collector
+	for range 3 {
+		late.Add(field)
+	}
+	late.Add(Field{Name: "X", Raw: "X: " + strings.Repeat("x", 128<<10)})
+	late.Add(field)
+	late.Add(NewField("From", " joe@a.example"))
+	if h := late.Header(); len(h) != 5 || h[3].Unread || !h[4].Unread {
+		t.Errorf("past another limit: %d fields", len(h))
+	}
+}
+
 // Whatever comes: a million fields of any kind leave no more than the bound in memory, also when
 // each is a part of a larger piece of memory.
 func TestCollectorMemory(t *testing.T) {
-	kinds := []string{"From: joe@a.example", "Authentication-Results: mx; none", "X: y", "Received-SPF: pass", "X-Spam-Flag: NO",
+	kinds := []string{"From: joe@a.example", "Authentication-Results: mx; none", "X: y", "DKIM-Signature: d=a.example", "Received-SPF: pass", "X-Spam-Flag: NO",
 		"From: " + strings.Repeat("x", 2000), "From" + strings.Repeat(" ", 200) + ": x"}
 	limits := Limits{Size: 64 << 10, Fields: 50, FieldSize: 4 << 10}
 	c := &Collector{Limits: limits}
@@ -131,7 +160,7 @@ func TestCollectorMemory(t *testing.T) {
 	for _, f := range c.Header() {
 		kept += len(f.Raw)
 	}
-	if len(c.Header()) > limits.Fields+4*MaxPast || kept > limits.Size+limits.FieldSize+4*MaxPast*len("Authentication-Results:") {
+	if len(c.Header()) > limits.Fields+5*MaxPast || kept > limits.Size+2*limits.FieldSize+5*MaxPast*len("Authentication-Results:") {
 		t.Errorf("%d fields, %d bytes", len(c.Header()), kept)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2<<20 {
@@ -194,7 +223,7 @@ func FuzzCollector(f *testing.F) {
 			t.Fatalf("%v, %v", err, wholeErr)
 		case c.Excess() == "" && !slices.Equal(c.Header(), whole):
 			t.Errorf("%q, want %q", raws(c.Header()), raws(whole))
-		case len(c.Header()) > smallLimits.Fields+4*MaxPast || c.Header().Size() > smallLimits.Size+smallLimits.FieldSize+4*MaxPast*30:
+		case len(c.Header()) > smallLimits.Fields+5*MaxPast || c.Header().Size() > smallLimits.Size+2*smallLimits.FieldSize+5*MaxPast*30:
 			t.Errorf("%d fields, %d bytes", len(c.Header()), c.Header().Size())
 		}
 		for _, name := range neededPast {

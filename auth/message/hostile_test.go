@@ -34,6 +34,10 @@ var hostile = []hostileValue{
 	{"encoded words and one end", "", "=?a?x?@b", "?=<"},
 	{"starts of encoded words", "", "=?", "<"},
 	{"charsets", "", "=?a", "?=<"},
+	{"literals", "", "@[a.b:", "<"},
+	{"tags of a literal", "@[", ":(", "<"},
+	{"brackets", "a@", "[]", "<"},
+	{"asterisks", "a@", "*", "<"},
 	{"UTF-7", "=?utf-7?q?", "+", "?=<"},
 }
 

@@ -59,7 +59,54 @@ func (r *reading) salvageAt(f *finder, at int, local string) bool {
 			return false
 		}
 	}
+	return r.salvageDressed(f, at, local)
+}
+
+// salvageDressed lists the domains that stand at f.text[at] behind punctuation, and those in a domain literal
+// or right behind it: some programs take away what no domain begins with. A name without a dot is a word, or the
+// tag of an address (RFC 5321 section 4.1.3).
+func (r *reading) salvageDressed(f *finder, at int, local string) bool {
+	from, opened := f.undress(at)
+	if from == at {
+		return true
+	}
+	if !r.addName(f.domain(from, structured), local) {
+		return false
+	}
+	end := min(len(f.text), from+maxDomainText)
+	for ; opened && from < end && f.text[from] != '@'; from++ {
+		c := f.text[from]
+		if c != ':' && c != ']' {
+			continue
+		}
+		if !r.addName(f.domain(from+1, structured), local) {
+			return false
+		}
+		opened = c != ']'
+	}
 	return true
+}
+
+// addName is addFound for what has a dot and is no IPv4 address.
+func (r *reading) addName(found, local string) bool {
+	found = strings.TrimLeft(found, ".")
+	if !strings.Contains(found, ".") || strings.Trim(found, "0123456789.") == "" {
+		return true
+	}
+	domain := usable(found)
+	return domain == "" || r.addFound(domain, local)
+}
+
+// undress is where the text behind white space and punctuation at f.text[at] begins; opened: a bracket is among it.
+func (f *finder) undress(at int) (from int, opened bool) {
+	for from = at; from < len(f.text); from++ {
+		c := f.text[from]
+		if !strings.ContainsRune(" \t\r\n!#$%&'*+/<=?[^`{|}~", rune(c)) {
+			break
+		}
+		opened = opened || c == '['
+	}
+	return from, opened
 }
 
 // nextAt finds an @ or what Unicode calls compatible with it.
@@ -180,9 +227,13 @@ func (f *finder) isAddressLiteral(at int, found string) bool {
 }
 
 // isMarkup tells what some programs take away and others stop at: NUL, quotes,
-// backslashes, the bracket of a domain literal, and white space that is not ASCII.
+// backslashes, the brackets of a domain literal, and white space that is not ASCII.
 func isMarkup(c rune) bool {
-	return c == 0 || c == '"' || c == '[' || c == '\\' || c >= utf8.RuneSelf && isSpace(c)
+	switch c {
+	case 0, '"', '\'', '[', ']', '\\':
+		return true
+	}
+	return c >= utf8.RuneSelf && isSpace(c)
 }
 
 // comment is where the comment that begins at f.text[at] ends, 0 if it does not.

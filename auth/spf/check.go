@@ -88,9 +88,12 @@ func (c *Checker) check(ctx context.Context, identity Identity, q Query, local, 
 		return o
 	}
 	e := &evaluation{checker: c, lookups: newLookups(c), ip: ip, helo: heloName(q.Helo), local: local, domain: domain}
-	ctx, cancel := context.WithCancel(ctx)
-	defer e.lookups.running.Wait()
-	defer cancel()
+	if e.lookups.ahead {
+		ahead, cancel := context.WithCancel(ctx)
+		defer e.lookups.running.Wait()
+		defer cancel()
+		ctx = ahead
+	}
 	v, err := e.checkHost(ctx, domain)
 	o.Lookups, o.Voids = e.terms, e.voids
 	if err != nil {

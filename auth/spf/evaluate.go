@@ -34,14 +34,14 @@ type verdict struct {
 	exp       macroString
 }
 
-// An errPerm makes a permerror, any other error of an evaluation a temperror.
+// An errPerm makes a permerror, as dns.ErrSpent does, any other error of an evaluation a temperror.
 type errPerm struct{ err error }
 
 func (e errPerm) Error() string { return e.err.Error() }
 func (e errPerm) Unwrap() error { return e.err }
 
 func errorResult(err error) Result {
-	if errors.As(err, new(errPerm)) {
+	if errors.As(err, new(errPerm)) || errors.Is(err, dns.ErrSpent) {
 		return PermError
 	}
 	return TempError

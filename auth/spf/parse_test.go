@@ -2,10 +2,14 @@ package spf
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
+
+	"assay/auth/dns"
 )
 
 func TestIsRecord(t *testing.T) {
@@ -150,6 +154,40 @@ func TestParseRecordReads(t *testing.T) {
 	}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", r, want)
+	}
+}
+
+// What a cache is said to hold is what it holds, about, and never more than its bound: for records that are as
+// large as can be, and for those that are usual.
+func TestRecordCacheMemory(t *testing.T) {
+	const size = 1000
+	for name, term := range map[string]string{
+		"directives": "include:x ", "networks": "ip4:1.2.3.4/5 ", "macros": "exists:%{s}%{d} ", "usual": "",
+		"macros in one": "exists:" + strings.Repeat("%{s}", 60) + " ", "bad": "oops",
+	} {
+		heap := func() int64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		before := heap()
+		c := NewRecordCache(size)
+		for i := range 3 * size {
+			text := fmt.Sprintf("v=spf1 include:n%d.example ", i)
+			if term != "" {
+				text += strings.Repeat(term, (maxCachedText-len(text))/len(term))
+			}
+			_, _ = c.parse(text)
+		}
+		held, said := heap()-before, int64(c.records.Bytes())
+		if held > 3*said/2 || said > size*dns.ParsedBytes || name == "usual" && c.records.Len() < size*9/10 {
+			t.Errorf("%s: %d records, %d bytes, said to be %d", name, c.records.Len(), held, said)
+		}
+		runtime.KeepAlive(c)
+	}
+	if a, b := reflect.TypeFor[directive]().Size(), reflect.TypeFor[macroPart]().Size(); a != directiveBytes || b != partBytes {
+		t.Errorf("%d and %d bytes", a, b)
 	}
 }
 

@@ -24,6 +24,11 @@ type Sender struct {
 	Internal bool       // the From domain is, or is below, one of our own
 	Names    []string   // verified DKIM domains and confirmed PTR names of the client, lower case
 	IP       netip.Addr // the client; the zero Addr when it is not known
+
+	// Claimed are domains that may have signed the message: it is not known for a limit. They count for
+	// entries that block only. More says that there may be others: then every domain does.
+	Claimed []string
+	More    bool
 }
 
 // A List is the entries in force. It does not change and is safe for concurrent use.
@@ -31,7 +36,7 @@ type Sender struct {
 type List struct {
 	entries []Entry // no two of the same pairKey
 	pairs   map[pairKey]int
-	users   map[userKey]networks
+	users   map[userKey]infrastructures
 	blocks  bool // one of them does
 }
 
@@ -51,13 +56,15 @@ func (e Entry) key() pairKey {
 	return pairKey{userKey{e.User, e.Block, e.Internal}, e.Infrastructure}
 }
 
-// networks tells which lengths the networks have that a user has entries for, as bits.
-type networks struct {
-	v4 uint64
-	v6 [3]uint64
+// infrastructures tells what a user has entries for: which lengths the networks have, as bits, and 1 + the
+// index of the entry for a domain that lasts longest, 0 for none.
+type infrastructures struct {
+	v4     uint64
+	v6     [3]uint64
+	domain int
 }
 
-func (n *networks) add(p netip.Prefix) {
+func (n *infrastructures) add(p netip.Prefix) {
 	switch {
 	case !p.IsValid():
 	case p.Addr().Is4():
@@ -80,7 +87,7 @@ func NewList(entries ...Entry) *List {
 
 // newList makes an empty list with room for entries.
 func newList(room int) *List {
-	return &List{entries: make([]Entry, 0, room), pairs: make(map[pairKey]int, room), users: map[userKey]networks{}}
+	return &List{entries: make([]Entry, 0, room), pairs: make(map[pairKey]int, room), users: map[userKey]infrastructures{}}
 }
 
 func (l *List) add(e Entry) {
@@ -89,16 +96,22 @@ func (l *List) add(e Entry) {
 	}
 	l.blocks = l.blocks || e.Block
 	key := e.key()
-	if i, ok := l.pairs[key]; ok {
-		if e.outlasts(l.entries[i]) {
-			l.entries[i] = e
-		}
+	i, known := l.pairs[key]
+	switch {
+	case !known:
+		i = len(l.entries)
+		l.pairs[key] = i
+		l.entries = append(l.entries, e)
+	case e.outlasts(l.entries[i]):
+		l.entries[i] = e
+	default:
 		return
 	}
-	l.pairs[key] = len(l.entries)
-	l.entries = append(l.entries, e)
 	n := l.users[key.userKey]
 	n.add(e.Infrastructure.Network)
+	if e.Infrastructure.Domain != "" && (n.domain == 0 || e.outlasts(l.entries[n.domain-1])) {
+		n.domain = i + 1
+	}
 	l.users[key.userKey] = n
 }
 
@@ -117,8 +130,8 @@ func (l *List) Len() int {
 // most specific. That is the one for the address, then the domain, then the nearest domain
 // above that has its subdomains in it, then everybody; of these, the one for the first of
 // the Names that has any, and there the nearest, then the smallest network, then any
-// infrastructure. It costs no memory for names in lower-case ASCII, and its time does
-// not grow with the length of the list.
+// infrastructure; of the entries that block, last one for what is Claimed. It costs no memory for names in
+// lower-case ASCII, and its time does not grow with the length of the list.
 func (l *List) Match(s Sender, now time.Time) (Entry, bool) {
 	if l.Len() == 0 {
 		return Entry{}, false
@@ -127,7 +140,7 @@ func (l *List) Match(s Sender, now time.Time) (Entry, bool) {
 	if err != nil {
 		return Entry{}, false
 	}
-	m := matcher{list: l, names: s.Names, ip: s.IP.Unmap().WithZone(""), now: now}
+	m := matcher{list: l, names: s.Names, maybe: s.Claimed, more: s.More, ip: s.IP.Unmap().WithZone(""), now: now}
 	local, _ := message.SplitAddress(s.Address)
 	local = plainLocal(local)
 	for _, block := range [...]bool{true, false} {
@@ -143,6 +156,8 @@ func (l *List) Match(s Sender, now time.Time) (Entry, bool) {
 type matcher struct {
 	list  *List
 	names []string
+	maybe []string // of Sender.Claimed
+	more  bool
 	ip    netip.Addr
 	now   time.Time
 	key   pairKey
@@ -169,19 +184,41 @@ func (m *matcher) author(local, domain string) (int, bool) {
 // user tries every infrastructure with one user.
 func (m *matcher) user(u User) (int, bool) {
 	m.key.user = u
-	networks, ok := m.list.users[m.key.userKey]
+	known, ok := m.list.users[m.key.userKey]
 	if !ok {
 		return 0, false
 	}
-	for _, name := range m.names {
+	if i, ok := m.anyName(m.names); ok {
+		return i, true
+	}
+	if i, ok := m.network(&known); ok {
+		return i, true
+	}
+	if i, ok := m.pair(Infrastructure{}); ok || !m.key.block {
+		return i, ok
+	}
+	return m.claimed(known.domain)
+}
+
+// claimed tries what may have signed the message, which is no way around a block. Domain is as in infrastructures.
+func (m *matcher) claimed(domain int) (int, bool) {
+	if domain == 0 {
+		return 0, false
+	}
+	if i, ok := m.anyName(m.maybe); ok {
+		return i, true
+	}
+	return domain - 1, m.more && !m.list.entries[domain-1].Expired(m.now)
+}
+
+// anyName tries names in their order.
+func (m *matcher) anyName(names []string) (int, bool) {
+	for _, name := range names {
 		if i, ok := m.name(name); ok {
 			return i, true
 		}
 	}
-	if i, ok := m.network(&networks); ok {
-		return i, true
-	}
-	return m.pair(Infrastructure{})
+	return 0, false
 }
 
 // name tries a domain and those above it.
@@ -199,7 +236,7 @@ func (m *matcher) name(name string) (int, bool) {
 }
 
 // network tries the networks around the client, the smallest first.
-func (m *matcher) network(n *networks) (int, bool) {
+func (m *matcher) network(n *infrastructures) (int, bool) {
 	switch {
 	case m.ip.Is4():
 		return m.lengths(n.v4, 0)

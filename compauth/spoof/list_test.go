@@ -143,6 +143,44 @@ func TestMatch(t *testing.T) {
 }
 
 // An entry counts until it expires, then the next best does.
+// What may have signed a message counts for blocks only, and there for entries with a domain.
+func TestMatchClaimed(t *testing.T) {
+	l := list(t, `
+block joe@victim.example esp.example external
+block victim.example old.example external expires=2026-05-31
+block net.example 192.0.2.0/24 external
+block late.example old.example external expires=2026-05-31
+block late.example new.example external
+block gone.example old.example external expires=2026-05-31
+block own.example esp.example internal
+allow allowed.example esp.example external
+`)
+	for _, tt := range []struct {
+		from    string
+		claimed []string
+		more    bool
+		want    string // Infrastructure of the block; "" for none
+	}{
+		{"joe@victim.example", nil, false, ""},
+		{"joe@victim.example", []string{"a.example", "mail.esp.example"}, false, "esp.example"},
+		{"joe@victim.example", []string{"a.example"}, false, ""},
+		{"joe@victim.example", nil, true, "esp.example"},
+		{"ann@victim.example", []string{"esp.example", "old.example"}, true, ""},
+		{"net.example", []string{"a.example"}, true, ""},
+		{"late.example", nil, true, "new.example"},
+		{"gone.example", []string{"old.example"}, true, ""},
+		{"own.example", []string{"esp.example"}, true, ""},
+		{"allowed.example", []string{"esp.example"}, true, ""},
+	} {
+		s := sender(tt.from, false)
+		s.Claimed, s.More = tt.claimed, tt.more
+		e, ok := l.Match(s, noon)
+		if ok != (tt.want != "") || ok && (!e.Block || e.Infrastructure.Domain != tt.want) {
+			t.Errorf("%s, %v, more %v: %v, %v", tt.from, tt.claimed, tt.more, e, ok)
+		}
+	}
+}
+
 func TestMatchExpires(t *testing.T) {
 	l := list(t, matched)
 	for now, want := range map[string]string{

@@ -70,22 +70,6 @@ func (c *Client) Command(line string) (Reply, error) {
 	return c.reply()
 }
 
-// Pipeline sends all lines at once, then reads a reply for each (RFC 2920).
-func (c *Client) Pipeline(lines ...string) ([]Reply, error) {
-	if err := c.write([]byte(strings.Join(lines, "\r\n") + "\r\n")); err != nil {
-		return nil, err
-	}
-	var replies []Reply
-	for range lines {
-		r, err := c.reply()
-		if err != nil {
-			return replies, err
-		}
-		replies = append(replies, r)
-	}
-	return replies, nil
-}
-
 // Hello says EHLO.
 func (c *Client) Hello(name string) (Reply, error) { return c.Command("EHLO " + name) }
 
@@ -118,6 +102,12 @@ func (c *Client) Data(msg []byte) (Reply, error) {
 	}
 	return c.reply()
 }
+
+// Raw sends bytes as they are: a part of a line or of a message, after which more may come.
+func (c *Client) Raw(p []byte) error { return c.write(p) }
+
+// RawReply reads the reply to what Raw sent.
+func (c *Client) RawReply() (Reply, error) { return c.reply() }
 
 // stuff doubles the dot at the start of a line (RFC 5321 section 4.5.2). A bare
 // LF counts as a line end too: Postfix takes it for one.
