@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,13 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// maxScrapes bounds the requests for /metrics that are answered at a time; further ones get 503.
+// maxScrapes bounds the answers to /metrics that are made at a time; further ones wait.
 const maxScrapes = 4
 
 // A handler answers the requests.
 type handler struct {
 	state  func() State
 	scrape http.Handler
+	making chan struct{} // holds a token for each answer to /metrics that is being made
 }
 
 // Handler answers GET and HEAD for /metrics, /healthz, /readyz and a page with links to them. What goes
@@ -25,9 +27,9 @@ func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 	return &handler{
 		state: m.state,
 		scrape: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-			ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-			MaxRequestsInFlight: maxScrapes,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		}),
+		making: make(chan struct{}, maxScrapes),
 	}
 }
 
@@ -42,7 +44,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/metrics":
-		h.scrape.ServeHTTP(w, r)
+		h.metrics(w, r)
 	case "/healthz":
 		plain(w, http.StatusOK, "ok\n")
 	case "/readyz":
@@ -53,6 +55,32 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusNotFound, "there is /metrics, /healthz and /readyz\n")
 	}
 }
+
+// metrics makes the whole answer before it writes any of it, so that whoever does not read keeps nobody waiting.
+func (h *handler) metrics(w http.ResponseWriter, r *http.Request) {
+	select {
+	case h.making <- struct{}{}:
+	case <-r.Context().Done(): // the client is gone
+		return
+	}
+	whole := answer{ResponseWriter: w, status: http.StatusOK}
+	func() {
+		defer func() { <-h.making }()
+		h.scrape.ServeHTTP(&whole, r)
+	}()
+	w.WriteHeader(whole.status)
+	_, _ = w.Write(whole.body.Bytes()) // the client may be gone
+}
+
+// An answer is kept, but for its header.
+type answer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // plain writes a reply; HEAD gets no body from net/http.
 func plain(w http.ResponseWriter, status int, text string) {

@@ -161,37 +161,82 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// While there are too many connections, further ones are closed; one that ends makes room.
-func TestLimit(t *testing.T) {
+// serve serves on a port of its own, and gives the listener and how many connections it has.
+func serve(t *testing.T) (l net.Listener, conns func() int) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := NewServer(newTest().Handler(quiet()), quiet())
+	server, bounded := NewServer(newTest().Handler(quiet()), quiet()), Limit(l).(*limited)
 	served := make(chan error)
-	go func() { served <- server.Serve(Limit(l)) }()
-	defer func() {
+	go func() { served <- server.Serve(bounded) }()
+	t.Cleanup(func() {
 		server.Close()
 		<-served
-	}()
+	})
+	return l, func() int {
+		bounded.mu.Lock()
+		defer bounded.mu.Unlock()
+		return len(bounded.conns)
+	}
+}
+
+const answered = "HTTP/1.1 200 OK\r\n"
+
+// However many connections others keep open, whoever asks is answered: the one that waited longest is closed.
+func TestLimit(t *testing.T) {
+	l, conns := serve(t)
 	var open []net.Conn
 	for i := range maxConns {
 		c := dial(t, l)
-		if line := get(t, c); line != "HTTP/1.1 200 OK\r\n" {
+		if line := get(t, c); line != answered {
 			t.Fatalf("connection %d: %q", i, line)
 		}
 		open = append(open, c)
 	}
-	if line := get(t, dial(t, l)); line != "" {
-		t.Errorf("one too many: %q", line)
+	if line := get(t, open[0]); line != answered { // it is the second one now that waited longest
+		t.Errorf("the first again: %q", line)
 	}
-	open[0].Close()
-	for limit := time.Now().Add(time.Minute); ; {
-		if line := get(t, dial(t, l)); line == "HTTP/1.1 200 OK\r\n" {
-			return
-		} else if line != "" || time.Now().After(limit) {
-			t.Fatalf("after one has ended: %q", line)
+	for i := range 10 {
+		if line := get(t, dial(t, l)); line != answered {
+			t.Errorf("one more, %d: %q", i, line)
 		}
+	}
+	if line := get(t, open[1]); line != "" {
+		t.Errorf("what waited longest: %q", line)
+	}
+	if line := get(t, open[0]); line != answered {
+		t.Errorf("what asked last: %q", line)
+	}
+	if n := conns(); n > maxConns {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// Those that never ask, ask slowly, or never read the answer are in nobody's way, and neither are those that are gone.
+func TestLimitHostile(t *testing.T) {
+	l, conns := serve(t)
+	for range 3 {
+		for i := range maxConns {
+			c := dial(t, l)
+			switch i % 4 {
+			case 0:
+				fmt.Fprint(c, "GET /metrics HTTP/1.1\r\n")
+			case 1:
+				fmt.Fprint(c, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 100))
+			case 2:
+				c.Close()
+			}
+		}
+		c := dial(t, l)
+		fmt.Fprint(c, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+		if line, _ := bufio.NewReader(c).ReadString('\n'); line != answered {
+			t.Errorf("%q", line)
+		}
+	}
+	if n := conns(); n > maxConns {
+		t.Errorf("%d connections", n)
 	}
 }
 
@@ -215,17 +260,7 @@ func get(t *testing.T, c net.Conn) string {
 
 // A request with more header than there is room for is refused.
 func TestLongRequest(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := NewServer(newTest().Handler(quiet()), quiet())
-	served := make(chan error)
-	go func() { served <- server.Serve(Limit(l)) }()
-	defer func() {
-		server.Close()
-		<-served
-	}()
+	l, _ := serve(t)
 	c := dial(t, l)
 	go fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 64<<10))
 	if line, _ := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {

@@ -33,6 +33,22 @@ func (a *account) become() error {
 	return nil
 }
 
+// setEnvironment has the environment tell of the account, as that of a daemon does that was started by it: libraries
+// go by it. The user that PostgreSQL is asked as, where nothing names one, would be root without PGUSER:
+// package os/user keeps whom it found first.
+func (a *account) setEnvironment() error {
+	own := map[string]string{"USER": a.login, "LOGNAME": a.login, "HOME": a.home}
+	if os.Getenv("PGUSER") == "" {
+		own["PGUSER"] = a.login
+	}
+	for key, value := range own {
+		if err := os.Setenv(key, value); err != nil {
+			return fmt.Errorf("$%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
 // verify holds that nothing of root is left and that there is no way back.
 func (a *account) verify() error {
 	for what, ids := range map[string][3]int{"user": threeOf(unix.Getresuid()), "group": threeOf(unix.Getresgid())} {

@@ -59,7 +59,7 @@ type MilterConfig struct {
 	Listen         []milter.Address // at least one, no two the same
 	SocketMode     os.FileMode
 	MaxSessions    int           // at least 1
-	IdleTimeout    time.Duration // above 0
+	IdleTimeout    time.Duration // 0: no limit
 	MessageTimeout time.Duration // above 0
 }
 

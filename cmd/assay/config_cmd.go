@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ func configCheckCommand() *command {
 		name:     "check",
 		synopsis: "[-c FILE]",
 		summary:  "report every mistake of the config, with its line",
-		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. A password that every user of the host may read, and a user that does not exist, are warned of. The exit code is 0 when all is good and 65 when it is not.",
+		about:    "Then the lists of the trusted sealers and of the spoofed senders, and the key for sealing, are checked, too. A password that every user of the host may read, a user that does not exist and, for root, a file that the daemon may not read are warned of. The exit code is 0 when all is good and 65 when it is not.",
 		examples: []example{
 			{"config check", "check the config that serve would use"},
 			{"config check -c new.toml", "check another file before it is put in place"},
@@ -40,13 +41,22 @@ func configCheckCommand() *command {
 				if err != nil {
 					return p.failConfig(err)
 				}
-				p.note(append(c.exposed(), c.accountNotes(p.uid)...)...)
-				if c.file == "" {
-					return p.print("no " + p.configFile + "; the built-in defaults are ok\n")
-				}
-				return p.print(c.file + ": ok\n")
+				p.note(slices.Concat(c.exposed(), c.accountNotes(p.uid), c.deniedNotes(p.uid))...)
+				return p.print(c.summary(p.configFile) + "\n")
 			}
 		},
+	}
+}
+
+// summary says that the config is good; standard is the file that is read when none is named.
+func (c *Config) summary(standard string) string {
+	switch {
+	case c.file == "":
+		return "no " + standard + "; the built-in defaults are ok"
+	case len(c.lines) == 0:
+		return c.file + ": ok; it sets nothing: the defaults hold, though a daemon whose config set something keeps that until it is restarted"
+	default:
+		return c.file + ": ok"
 	}
 }
 

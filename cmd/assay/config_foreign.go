@@ -29,6 +29,7 @@ const (
 	noTests        = "remove it: assay check --zone tests without DNS"
 	noSuch         = "remove it: there is nothing like it here"
 	serviceManager = "remove it: the service manager does that"
+	notBySPF       = "SPF alone rejects nothing: [policy] says what is done with mail that DMARC or compauth fail"
 	alwaysSPF      = "remove it: SPF is always checked here"
 	alwaysLogged   = "remove it: every message has one line in the log, with all results"
 	alwaysStamped  = "remove it: every result is written"
@@ -40,6 +41,11 @@ const (
 	allowEntry     = "an allow entry there exempts the pair from every action; the results stay as they are"
 	otherSockets   = "remove it: leave assay away from those services of the MTA that need no check"
 	oneTimeout     = "the time for all of a message"
+	headerSize     = "the default there is 65536; a message with more is not refused here but stamped with what is known"
+	aDayAhead      = "remove it: a signature may be dated a day ahead of the clock; one past its x= has expired"
+	ownHosts       = "your own hosts and users alone: their mail is not evaluated, whomever it names; for forwarders of others' mail there are trusted_sealers_file in [arc] and allow entries in spoofed_senders_file"
+	relaysOnly     = "your own hosts in front, such as a secondary MX; for forwarders of others' mail there are trusted_sealers_file in [arc] and allow entries in spoofed_senders_file"
+	aggregateFile  = "remove it: that file feeds aggregate reports, which are not sent; what compauth learns is in database of [history]"
 )
 
 // foreignPrograms lists the programs that the guide to migration is about, then what others are known for.
@@ -77,6 +83,19 @@ func adviceOnForeign(leaf string) string {
 	return strings.Join(full, "; ")
 }
 
+// foreignNames is the name of every option of another program, as plain writes it.
+func foreignNames() map[string]bool {
+	names := map[string]bool{}
+	for _, p := range foreignPrograms() {
+		for _, o := range p.options {
+			for name := range strings.FieldsSeq(o.names) {
+				names[plain(name)] = true
+			}
+		}
+	}
+	return names
+}
+
 // has tells whether leaf, as plain writes it, is one of the names, and is not found without this table.
 func (o *foreignOption) has(leaf string) bool {
 	if _, key := splitName(o.key); plain(key) == leaf {
@@ -104,8 +123,8 @@ func (o *foreignOption) advice() string {
 
 func otherPrograms() []foreignOption {
 	return []foreignOption{
-		{"mynetworks local_addrs", "trusted_networks", ""},
-		{"internal_networks", "internal_relays", ""},
+		{"mynetworks", "trusted_networks", ownHosts},
+		{"internal_networks", "internal_relays", relaysOnly},
 		{"mydestination relay_domains LocalDomains", "accepted_domains", ""},
 		{"EnableSpoofIntelligence", "implicit", ""},
 		{"ArcTrustedSealers", "arc.trusted_sealers", ""},

@@ -49,7 +49,13 @@ func newInterpreter(c *Config, data []byte) *interpreter {
 // interpret reads the whole document.
 func (in *interpreter) interpret() {
 	all, wrong := parseTOML(in.data)
-	in.mistakes = append(in.mistakes, wrong...)
+	foreign := map[string]bool{}
+	if len(wrong) > 0 {
+		foreign = foreignNames()
+	}
+	for _, m := range wrong {
+		in.mistakes = append(in.mistakes, in.recognized(m, foreign))
+	}
 	for _, e := range all {
 		if len(in.mistakes) > maxMistakes {
 			return
@@ -61,6 +67,15 @@ func (in *interpreter) interpret() {
 		in.set(slices.Concat(in.section, e.path), e)
 	}
 	in.confirm()
+}
+
+// recognized is a mistake of syntax as it is reported: of a line of another program's config, what its option is here.
+func (in *interpreter) recognized(m mistake, foreign map[string]bool) mistake {
+	ours := func(o option) bool { return o.name == m.first || o.key() == m.first }
+	if slices.ContainsFunc(in.table, ours) || !foreign[plain(m.first)] {
+		return m
+	}
+	return mistake{offset: m.offset, key: showPath([]string{m.first}), text: "unknown key, and no TOML; " + adviceOnKey([]string{m.first}, in.table)}
 }
 
 // confirm has the TOML library decode the document once more: what the rules
@@ -98,9 +113,25 @@ func (in *interpreter) begin(e expression) {
 	case again:
 		line, _ := in.lines.position(at)
 		in.report(e.offset, shown, fmt.Sprintf("the section begins on line %d already; move these keys there", line))
+	default:
+		in.beginLate(e, name, shown)
 	}
 	if !again {
 		in.sections[name] = e.offset
+	}
+}
+
+// beginLate reports a section that a dotted key before it has begun: TOML has no two places for one.
+func (in *interpreter) beginLate(e expression, name, shown string) {
+	first, key := -1, ""
+	for k, offset := range in.keys {
+		if section, leaf := splitName(k); section == name && (first < 0 || offset < first) {
+			first, key = offset, leaf
+		}
+	}
+	if first >= 0 {
+		line, _ := in.lines.position(first)
+		in.report(e.offset, shown, fmt.Sprintf("the section begins here, but line %d has a key of it; move that below this line as %s = …", line, key))
 	}
 }
 

@@ -8,6 +8,11 @@ import (
 // adviceOnKey says what an unknown key may have been meant as.
 func adviceOnKey(path []string, table []option) string {
 	leaf := plain(path[len(path)-1])
+	if len(path) > 2 { // a dotted name below the header of another section
+		if whole := strings.Join(path[1:], "."); slices.ContainsFunc(table, func(o option) bool { return o.name == whole }) {
+			return "did you mean " + placed(whole) + "?"
+		}
+	}
 	if advice := adviceOnForeign(leaf); advice != "" {
 		return advice
 	}

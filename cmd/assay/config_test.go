@@ -122,7 +122,7 @@ func TestDefaults(t *testing.T) {
 			Listen:         []milter.Address{{Network: "tcp4", Address: "127.0.0.1:8893"}},
 			SocketMode:     0o660,
 			MaxSessions:    2000,
-			IdleTimeout:    2 * time.Hour,
+			IdleTimeout:    0,
 			MessageTimeout: 25 * time.Second,
 		},
 		DNS: DNSConfig{

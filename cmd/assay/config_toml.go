@@ -36,10 +36,11 @@ type mistake struct {
 	offset int
 	key    string // "" for a mistake of syntax
 	text   string
+	first  string // of a mistake of syntax, the word that its statement begins with; may be ""
 }
 
-// maxSyntaxMistakes bounds the attempts to go on after one.
-const maxSyntaxMistakes = 20
+// maxSyntaxMistakes bounds the attempts to go on after one. The config of another program may have one on each line.
+const maxSyntaxMistakes = 100
 
 // parseTOML reads a document as far as it can be read: after a mistake of
 // syntax it goes on with the next line or, when a value may have gone on there,
@@ -63,6 +64,9 @@ func parseTOML(data []byte) (all []expression, wrong []mistake) {
 		}
 		m := syntaxMistake(&parser, err, base)
 		start := statementStart(data, next, m.offset)
+		if word := wordLike.FindSubmatch(firstLine(data[start:])); word != nil {
+			m.first = string(word[1])
+		}
 		long := m.offset >= lineAfter(data, start) || longLike.Match(firstLine(data[start:]))
 		if long && m.offset >= len(data)-1 {
 			m.offset = start // it never ends: where it begins tells more
@@ -82,6 +86,8 @@ func parseTOML(data []byte) (all []expression, wrong []mistake) {
 var (
 	// headerLike matches a line meant to be a header, and the name in it.
 	headerLike = regexp.MustCompile(`^[ \t]*\[+[ \t]*([A-Za-z_][\w-]*)?`)
+	// wordLike matches a line that begins with a name, which JSON has in quotes, and the name in it.
+	wordLike = regexp.MustCompile(`^[ \t]*"?([A-Za-z][\w-]*)`)
 	// longLike matches a line where a value begins that may end on another.
 	longLike = regexp.MustCompile(`=[ \t]*(?:\[|\{|"""|''')`)
 	// statementLike matches a line that begins a statement, inside of no value.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,13 @@ func (g *gate) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What comes while a line is written is written at once afterwards, in order.
+func (g *gate) written() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.writes)
+}
+
+// What comes within a short time after a write is written together after that, in order.
 func TestLogTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{through: make(chan struct{})}
@@ -43,12 +50,22 @@ func TestLogTogether(t *testing.T) {
 			fmt.Fprintf(io.MultiWriter(w, &want), "line %d\n", i)
 		}
 		close(g.through)
+		time.Sleep(2 * logRest)
 		synctest.Wait()
 		fmt.Fprintln(w, "alone")
-		w.close()
-		if len(g.writes) != 3 || g.writes[0] != "first\n" || g.writes[1] != want.String() || g.writes[2] != "alone\n" {
-			t.Errorf("%d writes: %.200q", len(g.writes), g.writes)
+		synctest.Wait()
+		fmt.Fprintln(w, "soon")
+		fmt.Fprintln(w, "after")
+		synctest.Wait()
+		if got := g.written(); !slices.Equal(got, []string{"first\n", want.String(), "alone\n"}) {
+			t.Errorf("%d writes: %.200q", len(got), got)
 		}
+		time.Sleep(logRest)
+		synctest.Wait()
+		if got := g.written(); len(got) != 4 || got[3] != "soon\nafter\n" {
+			t.Errorf("%d writes: %.200q", len(got), got)
+		}
+		w.close()
 	})
 }
 
@@ -166,6 +183,7 @@ func TestLogFailsInALine(t *testing.T) {
 		w := newLogWriter(out, tellLost)
 		for i := range 6 {
 			fmt.Fprintf(w, "line %d\n", i)
+			time.Sleep(logRest)
 			synctest.Wait()
 		}
 		w.close()

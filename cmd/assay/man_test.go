@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -43,6 +44,45 @@ func TestManLint(t *testing.T) {
 		}
 	}
 }
+
+// TestManRendered holds that a reader of the pages sees every key with its default, and every example, as they are
+// typed: in a line of a macro roff takes quotes for its own.
+func TestManRendered(t *testing.T) {
+	mandoc := tool(t, "mandoc")
+	page := rendered(t, mandoc, "assay.toml.5")
+	for _, o := range options() {
+		if line := o.key() + " = " + formatTOML(o.byDefault); !strings.Contains(page, "\n"+line+"\n") {
+			t.Errorf("assay.toml(5) does not show: %s", line)
+		}
+	}
+	page = rendered(t, mandoc, "assay.8")
+	var each func(list []*command)
+	each = func(list []*command) {
+		for _, c := range list {
+			for _, e := range c.examples {
+				if line := "assay " + e.line; !strings.Contains(page, "\n"+line+"\n") {
+					t.Errorf("assay(8) does not show: %s", line)
+				}
+			}
+			each(c.commands)
+		}
+	}
+	each(commands())
+}
+
+// rendered is a page as text, without what stands before each line.
+func rendered(t *testing.T, mandoc, page string) string {
+	t.Helper()
+	out, err := exec.Command(mandoc, "-T", "utf8", "-O", "width=1000", filepath.Join(manFolder, page)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(".\b").ReplaceAllString(string(out), "") // bold is a letter over itself
+	return regexp.MustCompile(`(?m)^ +`).ReplaceAllString(text, "")
+}
+
+// roffWords is text for a line that begins with a macro, where quotes hold arguments together.
+func roffWords(text string) string { return strings.ReplaceAll(roff(text), `"`, `\(dq`) }
 
 // tool finds a program; without it the test is skipped, unless nothing may be missing.
 func tool(t *testing.T, name string) string {
@@ -93,14 +133,14 @@ func manCommand(b *strings.Builder, parents []string, c *command) {
 	path := append(parents[:len(parents):len(parents)], c.name)
 	if len(c.commands) > 0 {
 		if c.about != "" {
-			fmt.Fprintf(b, ".SS %s\n%s", roff(strings.Join(path, " ")), manParagraphs(sentence(c.summary)+".\n\n"+c.about))
+			fmt.Fprintf(b, ".SS %s\n%s", roffWords(strings.Join(path, " ")), manParagraphs(sentence(c.summary)+".\n\n"+c.about))
 		}
 		for _, sub := range c.commands {
 			manCommand(b, path, sub)
 		}
 		return
 	}
-	fmt.Fprintf(b, ".SS %s\n%s", roff(strings.TrimSpace(strings.Join(path, " ")+" "+c.synopsis)), manParagraphs(sentence(c.summary)+".\n\n"+c.about))
+	fmt.Fprintf(b, ".SS %s\n%s", roffWords(strings.TrimSpace(strings.Join(path, " ")+" "+c.synopsis)), manParagraphs(sentence(c.summary)+".\n\n"+c.about))
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	c.prepare(set)
 	shown := map[string]bool{}
@@ -110,10 +150,10 @@ func manCommand(b *strings.Builder, parents []string, c *command) {
 		}
 		shown[f.Usage] = true
 		argument, does := flag.UnquoteUsage(f)
-		fmt.Fprintf(b, ".TP\n.B %s\n%s.\n", roff(strings.TrimSpace(spellings(set, f)+" "+argument)), roff(sentence(does)))
+		fmt.Fprintf(b, ".TP\n.B %s\n%s.\n", roffWords(strings.TrimSpace(spellings(set, f)+" "+argument)), roff(sentence(does)))
 	})
 	for _, e := range c.examples {
-		fmt.Fprintf(b, ".TP\n.B assay %s\n%s.\n", roff(e.line), roff(sentence(e.does)))
+		fmt.Fprintf(b, ".TP\n.B assay %s\n%s.\n", roffWords(e.line), roff(sentence(e.does)))
 	}
 }
 
@@ -161,7 +201,7 @@ can't change without a restart is reported, too.
 			section = s
 			fmt.Fprintf(&b, ".SH SECTION [%s]\n", section)
 		}
-		fmt.Fprintf(&b, ".TP\n.B %s = %s\n%s\nTakes: %s.\n", roff(o.key()), roff(formatTOML(o.byDefault)), roff(o.doc), roff(o.values))
+		fmt.Fprintf(&b, ".TP\n.B %s = %s\n%s\nTakes: %s.\n", roffWords(o.key()), roffWords(formatTOML(o.byDefault)), roff(o.doc), roff(o.values))
 	}
 	b.WriteString(`.SH EXAMPLE
 .nf

@@ -24,6 +24,9 @@ func TestForeignOptions(t *testing.T) {
 			if o.key == "" && o.note == "" || o.key != "" && !keys[o.key] || strings.ContainsAny(o.names+o.note, "|`\n") {
 				t.Errorf("%s: %+v leads nowhere", p.name, o)
 			}
+			if o.key == "trusted_networks" && !strings.Contains(o.note, ownHosts) {
+				t.Errorf("%s: %s lets strangers past every check and does not say so", p.name, o.names)
+			}
 			for name := range strings.FieldsSeq(o.names) {
 				if seen[plain(name)] {
 					t.Errorf("%s has %s twice", p.name, name)

@@ -103,12 +103,19 @@ func (m *manager) show(status string) {
 	}
 }
 
+// Signs of life in the time of the watchdog. A check ends before the next one is due: one or two that find nothing
+// alive, as on a machine that is short of everything, are not yet the end.
+const (
+	beatsInTime  = 4
+	checksInTime = 5
+)
+
 // beats ticks when a sign of life is due, three times before it is late; never without a watchdog.
 func (m *manager) beats() *time.Ticker {
 	if m.watchdog == 0 {
 		return idleTicker()
 	}
-	return time.NewTicker(max(m.watchdog/3, time.Millisecond))
+	return time.NewTicker(max(m.watchdog/beatsInTime, time.Millisecond))
 }
 
 // idleTicker never ticks.
@@ -137,7 +144,7 @@ func (d *daemon) beat() {
 	}
 	go func() {
 		defer d.checking.Store(false)
-		ctx, cancel := context.WithTimeout(d.urgent, d.manager.watchdog/2)
+		ctx, cancel := context.WithTimeout(d.urgent, d.manager.watchdog/checksInTime)
 		defer cancel()
 		switch err := d.server.Check(ctx); {
 		case err == nil:

@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"assay/auth/dns/dnstest"
+	"assay/milter"
 )
 
 // A notifySocket is the end of $NOTIFY_SOCKET that systemd has.
@@ -191,6 +194,71 @@ func TestWatchdog(t *testing.T) {
 	}
 	manager.until("READY=1")
 	manager.until("WATCHDOG=1")
+}
+
+// A sick listener accepts nothing, and hears no check, until it is cured.
+type sick struct {
+	net.Listener
+	cured chan struct{}
+	wakes chan struct{}
+	once  sync.Once
+}
+
+func (l *sick) Accept() (net.Conn, error) {
+	<-l.cured
+	if _, woken := <-l.wakes; woken {
+		return nil, os.ErrDeadlineExceeded
+	}
+	return nil, net.ErrClosed
+}
+
+func (l *sick) SetDeadline(at time.Time) error {
+	if !at.IsZero() {
+		select {
+		case l.wakes <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func (l *sick) Close() error {
+	l.once.Do(func() { close(l.wakes) })
+	return nil
+}
+
+// Two checks that find nothing alive are not yet the end: the third one still comes in the time of the watchdog.
+func TestBeatMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const watchdog = time.Minute
+		l := &sick{cured: make(chan struct{}), wakes: make(chan struct{}, 1)}
+		log := &logBuffer{added: make(chan struct{})}
+		d := &daemon{server: &milter.Server{}, manager: &manager{watchdog: watchdog}, urgent: t.Context(), log: slog.New(slog.NewTextHandler(log, nil))}
+		go func() { _ = d.server.Serve(l) }()
+		synctest.Wait()
+		start, beats := time.Now(), d.manager.beats()
+		defer beats.Stop()
+		check := func() {
+			<-beats.C
+			d.beat()
+			synctest.Wait()
+		}
+		check() // never ended but by its own limit
+		check()
+		if n := log.lines("no sign of life"); n != 1 {
+			t.Errorf("%d checks are over when the second begins", n)
+		}
+		time.Sleep(watchdog/beatsInTime - time.Nanosecond)
+		if n := log.lines("no sign of life"); n != 2 {
+			t.Errorf("%d checks are over when the third begins", n)
+		}
+		close(l.cured)
+		check()
+		if d.checking.Load() || log.lines("no sign of life") != 2 || time.Since(start) >= watchdog {
+			t.Errorf("the third gives no sign of life after %s: %s", time.Since(start), log)
+		}
+		d.server.Close()
+	})
 }
 
 // A manager that is gone changes nothing but for one line in the log.

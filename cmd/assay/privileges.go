@@ -3,18 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
-	"assay/compauth/history"
 	"assay/milter"
 )
 
@@ -24,6 +20,8 @@ const userKey = "user"
 // An account is whom a daemon that was started as root becomes.
 type account struct {
 	name     string // as the config names it
+	login    string // as the system names the user; its number where it has no name
+	home     string // its folder; "/" where it has no name
 	uid, gid int
 	groups   []int // every group, gid too
 }
@@ -32,7 +30,7 @@ type account struct {
 // GROUP takes the place of its primary one. The error is for whoever wrote the text.
 func findAccount(text string) (*account, error) {
 	name, group, grouped := strings.Cut(text, ":")
-	a := &account{name: text, gid: -1}
+	a := &account{name: text, login: name, home: "/", gid: -1}
 	entry, err := lookupUser(name)
 	switch {
 	case err == nil:
@@ -44,6 +42,7 @@ func findAccount(text string) (*account, error) {
 		return nil, err
 	}
 	if entry != nil {
+		a.login, a.home = entry.Username, entry.HomeDir
 		if a.groups, err = groupsOf(entry); err != nil {
 			return nil, fmt.Errorf("the groups of %s are not known: %w", name, err)
 		}
@@ -132,30 +131,6 @@ func (c *Config) accountNotes(uid int) []string {
 	return nil
 }
 
-// own gives the account what root makes for it.
-func (a *account) own(f *os.File) error { return f.Chown(a.uid, a.gid) }
-
-// makeFolder makes a folder of the account's, if there is none and the one above it is root's alone: what
-// others may change there could lead anywhere.
-func (a *account) makeFolder(dir string, mode os.FileMode) error {
-	above, err := os.Stat(filepath.Dir(dir))
-	if err != nil || above.Sys().(*syscall.Stat_t).Uid != 0 || above.Mode().Perm()&0o022 != 0 {
-		return nil // whoever needs the folder will say so
-	}
-	switch err := os.Mkdir(dir, mode); {
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case err != nil:
-		return err
-	}
-	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return errors.Join(f.Chmod(mode), a.own(f)) // whatever the umask
-}
-
 // makeSocketFolders makes the folders of unix sockets, as /run is empty after a boot.
 func (a *account) makeSocketFolders(addresses []milter.Address) error {
 	if a == nil {
@@ -165,7 +140,7 @@ func (a *account) makeSocketFolders(addresses []milter.Address) error {
 		if address.Network != "unix" {
 			continue
 		}
-		if err := a.makeFolder(filepath.Dir(address.Address), 0o755); err != nil {
+		if _, err := a.makeFolder(filepath.Dir(address.Address), 0o755); err != nil {
 			return err
 		}
 	}
@@ -211,14 +186,12 @@ func (d *daemon) takeOver() error {
 	if err := a.giveSockets(slices.Concat(c.Milter.Listen, c.Metrics.Listen)); err != nil {
 		return err
 	}
-	if database, err := d.p.database(c, false); err == nil {
-		if file, isFile := history.SQLiteFile(database); isFile {
-			if err := a.makeFolder(filepath.Dir(file), 0o750); err != nil {
-				return fmt.Errorf("the folder of the history: %w", err)
-			}
+	if file := d.historyFile(); file != "" {
+		if err := a.takeHistory(file); err != nil {
+			return fmt.Errorf("the folder of the history: %w", err)
 		}
 	}
-	if err := a.become(); err != nil {
+	if err := errors.Join(a.become(), a.setEnvironment()); err != nil {
 		return fmt.Errorf("can't become user %s: %w", a.name, err)
 	}
 	d.log.Info("no longer root", "user", a.name, "uid", a.uid, "gid", a.gid)
@@ -242,6 +215,9 @@ func (d *daemon) warnOfRights() {
 	}
 	for _, text := range c.accountNotes(d.p.uid) {
 		d.log.Warn(text)
+	}
+	if text := d.account.lockedOut(d.historyFile()); text != "" {
+		d.log.Warn("the history can't be kept", "error", text)
 	}
 	for _, file := range []string{c.file, c.ARC.TrustedSealersFile, c.SpoofedSendersFile} {
 		if text := d.account.unreadable(file); text != "" {

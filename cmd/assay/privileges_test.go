@@ -233,13 +233,13 @@ func TestFindAccount(t *testing.T) {
 		t.Skipf("nobody is in the groups %v, %v", ids, err)
 	}
 	for text, want := range map[string]account{
-		"nobody":                {"nobody", uid, gid, []int{gid}},
-		nobody.Uid:              {nobody.Uid, uid, gid, []int{gid}},
-		"nobody:61235":          {"nobody:61235", uid, 61235, []int{61235}},
-		"61234:61235":           {"61234:61235", 61234, 61235, []int{61235}},
-		"61234:root":            {"61234:root", 61234, 0, []int{0}},
-		"nobody:" + nobody.Gid:  {"nobody:" + nobody.Gid, uid, gid, []int{gid}},
-		"4294967294:4294967294": {"4294967294:4294967294", 4294967294, 4294967294, []int{4294967294}},
+		"nobody":                {"nobody", "nobody", nobody.HomeDir, uid, gid, []int{gid}},
+		nobody.Uid:              {nobody.Uid, "nobody", nobody.HomeDir, uid, gid, []int{gid}},
+		"nobody:61235":          {"nobody:61235", "nobody", nobody.HomeDir, uid, 61235, []int{61235}},
+		"61234:61235":           {"61234:61235", "61234", "/", 61234, 61235, []int{61235}},
+		"61234:root":            {"61234:root", "61234", "/", 61234, 0, []int{0}},
+		"nobody:" + nobody.Gid:  {"nobody:" + nobody.Gid, "nobody", nobody.HomeDir, uid, gid, []int{gid}},
+		"4294967294:4294967294": {"4294967294:4294967294", "4294967294", "/", 4294967294, 4294967294, []int{4294967294}},
 	} {
 		if got, err := findAccount(text); err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s: %+v, %v", text, got, err)
@@ -255,6 +255,7 @@ func TestFindAccount(t *testing.T) {
 // config check warns of a user that serve could not become.
 func TestCheckUser(t *testing.T) {
 	p := newProgram(t)
+	p.configFile = filepath.Join(publicDir(t), "assay.toml")
 	writeFile(t, p.configFile, "\nuser = 'assay-none'\n")
 	code, _, stderr := p.run(t, "config", "check")
 	if want := "assay: " + p.configFile + ":2: user: there is no user assay-none on this host; make one with useradd --system assay-none, or name another\n"; code != exitOK || stderr != want {
@@ -266,6 +267,9 @@ func TestCheckUser(t *testing.T) {
 		t.Errorf("exit code %d: %q, want %q", code, stderr, want)
 	}
 	p.uid = 0
+	if err := os.Chmod(p.configFile, 0o644); err != nil { // for user 61234
+		t.Fatal(err)
+	}
 	if code, _, stderr = p.run(t, "config", "check"); code != exitOK || stderr != "" {
 		t.Errorf("exit code %d: %q", code, stderr)
 	}

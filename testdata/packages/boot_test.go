@@ -126,6 +126,7 @@ func child(parent int, name string) int {
 func TestDebUnderSystemd(t *testing.T) {
 	r := built(t)
 	m := bootMachine(t)
+	m.besideAnother(file(t, r.first, ".deb"))
 	m.run("dpkg -i " + m.copyIn(file(t, r.first, ".deb")))
 	m.expect("systemctl is-active assay.socket assay.service; systemctl is-enabled assay.socket assay.service",
 		"active\nactive\nenabled\nenabled")
@@ -145,6 +146,36 @@ func TestDebUnderSystemd(t *testing.T) {
 	m.run("systemctl enable assay.service && systemctl start assay.service && dpkg -P assay")
 	m.expect("systemctl is-active assay.socket assay.service; systemctl list-unit-files --no-legend 'assay*'; ls -d /var/lib/assay 2>/dev/null; true",
 		"inactive\ninactive")
+	m.archived(file(t, r.first, ".tar.gz"))
+}
+
+// archived installs the archive as the README says.
+func (m *machine) archived(archive string) {
+	m.Helper()
+	const block = `sed -n '/^packaging.scripts.install/,/^\x60/{/^\x60/d;p}' README.md`
+	m.expect("mkdir /tmp/archive && tar -C /tmp/archive --strip-components=1 -xzf "+m.copyIn(archive)+" && cd /tmp/archive && "+block+" | wc -l", "2")
+	m.run("cd /tmp/archive && " + block + " >steps && sh -e steps")
+	m.expect("systemctl is-active assay.socket assay.service; ps -o user=,args= -p $(systemctl show -P MainPID assay)",
+		"active\nactive\nassay    /usr/local/bin/assay serve")
+	m.stamped()
+}
+
+// besideAnother holds that the package leaves the port to a filter that has it, at the next boot and after an upgrade, too,
+// and says so, and purges it again.
+func (m *machine) besideAnother(deb string) {
+	m.Helper()
+	m.run(`printf '[Socket]\nListenStream=8893\nAccept=yes\n' >/run/systemd/system/other.socket
+printf '[Service]\nExecStart=/bin/true\n' >/run/systemd/system/other@.service
+systemctl daemon-reload && systemctl start other.socket`)
+	name := m.copyIn(deb)
+	if said := m.run("dpkg -i " + name); !strings.Contains(said, "assay: another program has port 8893") {
+		m.Errorf("nothing is said of the port: %s", said)
+	}
+	const state = "systemctl is-active assay.socket assay.service; systemctl is-enabled assay.socket assay.service; true"
+	m.expect(state, "inactive\ninactive\ndisabled\ndisabled")
+	m.run("dpkg -i " + name)
+	m.expect(state+"; systemctl is-active other.socket", "inactive\ninactive\ndisabled\ndisabled\nactive")
+	m.run("dpkg -P assay && systemctl stop other.socket && rm /run/systemd/system/other* && systemctl daemon-reload")
 }
 
 // during sends one message after the other while a command runs. None may find the socket closed; one may be cut, when the

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -177,9 +178,42 @@ func TestArchive(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(out), "assay "+version1+"\ncommit 0123abc of 2026-11-22T13:57:01Z\n") {
 		t.Errorf("%s, %v", out, err)
 	}
+	checkReadme(t, tree)
+	checkReadme(t, filepath.Join(dir, "root/usr/local/share/doc/assay"))
 	unit, err := os.ReadFile(filepath.Join(dir, "root/usr/local/lib/systemd/system/assay.service"))
 	if err != nil || !strings.Contains(string(unit), "\nExecStart=/usr/local/bin/assay serve\n") {
 		t.Errorf("%s, %v", unit, err)
+	}
+}
+
+// TestDebReadme holds that the README of the package, where some files have other names, leads somewhere.
+func TestDebReadme(t *testing.T) {
+	r := built(t)
+	dir := t.TempDir()
+	if err := run(exec.Command(tool(t, "dpkg-deb"), "-x", file(t, r.first, ".deb"), dir)); err != nil {
+		t.Fatal(err)
+	}
+	checkReadme(t, filepath.Join(dir, "usr/share/doc/assay"))
+}
+
+// readmeName matches what the README names of the files beside it.
+var readmeName = regexp.MustCompile("`((?:docs/)?[A-Za-z-]+\\.(?:md|gz)|LICENSE|copyright)`|\\]\\(([a-z./]+)\\)")
+
+// checkReadme holds that every file which the README in a folder names is there.
+func checkReadme(t *testing.T, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := readmeName.FindAllStringSubmatch(string(text), -1)
+	for _, f := range found {
+		if _, err := os.Stat(filepath.Join(dir, f[1]+f[2])); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(found) < 10 {
+		t.Errorf("only %d names in %s", len(found), dir)
 	}
 }
 
