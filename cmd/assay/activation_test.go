@@ -226,7 +226,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	defer ln.Close()
 	p := launchProcess(t, "authserv_id = \"mx.example.test\"", passed(t, ln))
 	l := startLoad(t, 20, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) })
-	for range 10 {
+	for range 5 {
 		l.more(100)
 		p.signal(syscall.SIGTERM)
 		<-p.ended

@@ -4,16 +4,16 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"assay/testdata/systemd"
 )
 
 // bootScript makes a copy of this machine below $1, as machineScript does, and boots it: systemd runs in it as on a
@@ -42,9 +42,7 @@ func bootMachine(t *testing.T) *machine {
 	if os.Geteuid() != 0 {
 		missing(t, errors.New("run as root"))
 	}
-	group := fmt.Sprintf("assay-test-%d", os.Getpid())
-	t.Cleanup(func() { removeGroups(group) })
-	cmd := exec.Command("sh", "-c", bootScript, "sh", t.TempDir(), group)
+	cmd := exec.Command("sh", "-c", bootScript, "sh", t.TempDir(), systemd.Group(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
 	var problems strings.Builder
 	cmd.Stderr = &problems
@@ -73,22 +71,6 @@ func bootMachine(t *testing.T) *machine {
 	}
 	m.forget()
 	return m
-}
-
-// removeGroups removes control groups with those below them, whose processes have ended.
-func removeGroups(name string) {
-	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"} {
-		var dirs []string
-		_ = filepath.WalkDir(filepath.Join(pattern, name), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-		for _, dir := range slices.Backward(dirs) {
-			_ = os.Remove(dir)
-		}
-	}
 }
 
 // isUp waits until systemd has booted below a process, and notes its process.
@@ -124,21 +106,24 @@ func child(parent int, name string) int {
 
 // TestDebUnderSystemd installs the package where systemd runs, upgrades it while messages come in, and purges it.
 func TestDebUnderSystemd(t *testing.T) {
-	r := built(t)
+	t.Parallel()
+	begin(t, first, next)
 	m := bootMachine(t)
-	m.besideAnother(file(t, r.first, ".deb"))
-	m.run("dpkg -i " + m.copyIn(file(t, r.first, ".deb")))
+	m.besideAnother(file(t, built(t, first), ".deb"))
+	m.run("dpkg -i " + m.copyIn(file(t, built(t, first), ".deb")))
 	m.expect("systemctl is-active assay.socket assay.service; systemctl is-enabled assay.socket assay.service",
 		"active\nactive\nenabled\nenabled")
-	m.expect("ps -o user= -p $(systemctl show -P MainPID assay)", "assay")
+	m.expect("stat -c %U /proc/$(systemctl show -P MainPID assay)", "assay")
 	m.stamped()
 
 	before := m.run("systemctl show -P MainPID assay")
-	messages, cut := m.during(m.command("dpkg -i " + m.copyIn(file(t, r.next, ".deb"))))
+	messages, cut := m.during(m.command("dpkg -i " + m.copyIn(file(t, built(t, next), ".deb"))))
 	if after := m.run("systemctl show -P MainPID assay"); after == before || messages < 10 || cut > 1 {
 		t.Errorf("process %s became %s after %d messages, %d were cut", before, after, messages, cut)
 	}
 	m.expect("assay version | head -n 1", "assay "+version2)
+
+	m.servesOn(file(t, built(t, next), ".deb"))
 
 	m.run("systemctl stop assay.service && systemctl disable assay.service && dpkg -i /tmp/*" + version2 + "*.deb")
 	m.expect("systemctl is-enabled assay.service || true", "disabled")
@@ -146,7 +131,29 @@ func TestDebUnderSystemd(t *testing.T) {
 	m.run("systemctl enable assay.service && systemctl start assay.service && dpkg -P assay")
 	m.expect("systemctl is-active assay.socket assay.service; systemctl list-unit-files --no-legend 'assay*'; ls -d /var/lib/assay 2>/dev/null; true",
 		"inactive\ninactive")
-	m.archived(file(t, r.first, ".tar.gz"))
+	m.archived(file(t, built(t, first), ".tar.gz"))
+}
+
+// servesOn holds that an upgrade leaves the daemon alone whose config the new one would not take, as neither the scripts of the
+// .deb nor those of the .rpm restart it, and says why.
+func (m *machine) servesOn(deb string) {
+	m.Helper()
+	const pid = "systemctl show -P MainPID assay"
+	m.run("cp /etc/assay/assay.toml /tmp/good && echo 'bogus = 1' >>/etc/assay/assay.toml")
+	before := m.run(pid)
+	script := "sh " + m.copyIn("../../packaging/scripts/rpm.postremove") + " 1"
+	for _, upgrade := range []string{"dpkg -i " + m.copyIn(deb), script} {
+		if said := m.run(upgrade); !strings.Contains(said, "bogus") || !strings.Contains(said, "serves on") {
+			m.Errorf("%s: %s", upgrade, said)
+		}
+		m.expect(pid, before)
+	}
+	m.stamped()
+	m.run("cat /tmp/good >/etc/assay/assay.toml && " + script)
+	if m.run(pid) == before {
+		m.Error("a good config is not taken")
+	}
+	m.stamped()
 }
 
 // archived installs the archive as the README says.
@@ -155,8 +162,8 @@ func (m *machine) archived(archive string) {
 	const block = `sed -n '/^packaging.scripts.install/,/^\x60/{/^\x60/d;p}' README.md`
 	m.expect("mkdir /tmp/archive && tar -C /tmp/archive --strip-components=1 -xzf "+m.copyIn(archive)+" && cd /tmp/archive && "+block+" | wc -l", "2")
 	m.run("cd /tmp/archive && " + block + " >steps && sh -e steps")
-	m.expect("systemctl is-active assay.socket assay.service; ps -o user=,args= -p $(systemctl show -P MainPID assay)",
-		"active\nactive\nassay    /usr/local/bin/assay serve")
+	m.expect("systemctl is-active assay.socket assay.service; cd /proc/$(systemctl show -P MainPID assay) && stat -c %U . && tr '\\0' ' ' <cmdline",
+		"active\nactive\nassay\n/usr/local/bin/assay serve")
 	m.stamped()
 }
 

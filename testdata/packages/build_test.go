@@ -22,33 +22,41 @@ const (
 	version2 = "1.0.1~test"
 )
 
-// A release is what packaging/scripts/release built, twice and then another version.
-type release struct{ first, again, next string } // folders
+var work string // of workFolder; "" until it is asked for
 
-var work string // of build; "" until it is asked for
-
-// build builds once for all tests.
-var build = sync.OnceValues(func() (*release, error) {
-	var err error
-	if work, err = os.MkdirTemp("", "assay-packages-"); err != nil {
-		return nil, err
-	}
-	r := &release{filepath.Join(work, "first"), filepath.Join(work, "again"), filepath.Join(work, "next")}
-	one, two := filepath.Join(work, "one"), filepath.Join(work, "another", "place")
-	if err := errors.Join(copySource(one), copySource(two)); err != nil {
-		return nil, err
-	}
-	config := filepath.Join(two, "packaging", "assay.toml")
-	if err := errors.Join(
-		runRelease(one, version1, r.first, "umask 022"),
-		runRelease(two, version1, r.again, "umask 077; export TZ=Asia/Tokyo LANG=de_DE.UTF-8"),
-		appendTo(config, "# new\n"),
-		runRelease(two, version2, r.next, "export FORMATS=deb"),
-	); err != nil {
-		return nil, err
-	}
-	return r, nil
+// workFolder is where everything is built.
+var workFolder = sync.OnceValues(func() (dir string, err error) {
+	work, err = os.MkdirTemp("", "assay-packages-")
+	return work, err
 })
+
+// What packaging/scripts/release builds, once for all tests, in folders of its own: a version, the same one in another place
+// and environment, and the next one, whose config differs.
+var (
+	first = sync.OnceValues(func() (string, error) { return release("first", version1, "umask 022") })
+	again = sync.OnceValues(func() (string, error) {
+		return release("another/place", version1, "umask 077; export TZ=Asia/Tokyo LANG=de_DE.UTF-8; "+emptyCache)
+	})
+	next = sync.OnceValues(func() (string, error) {
+		return release("next", version2, "export FORMATS=deb; echo '# new' >>packaging/assay.toml")
+	})
+)
+
+// emptyCache has the compiler start with nothing where there is time for that, in continuous integration. Without it
+// the objects are those of the first build, so that only what is made of them is shown to be the same.
+const emptyCache = `[ -z "${CI-}" ] || export GOCACHE="$PWD.cache"`
+
+// release builds a version from a copy of the source and gives the folder with what was built.
+func release(name, version, before string) (dir string, err error) {
+	if dir, err = workFolder(); err != nil {
+		return "", err
+	}
+	source, out := filepath.Join(dir, name), filepath.Join(dir, name+".out")
+	if err := copySource(source); err != nil {
+		return "", err
+	}
+	return out, runRelease(source, version, out, before)
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -83,26 +91,26 @@ func run(cmd *exec.Cmd) error {
 	return nil
 }
 
-func appendTo(name, text string) error {
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+// built is the folder with a release; the test is skipped when this machine can't build it, unless nothing may be missing.
+func built(t *testing.T, release func() (string, error)) string {
+	t.Helper()
+	begin(t)
+	dir, err := release()
 	if err != nil {
-		return err
+		missing(t, err)
 	}
-	_, err = file.WriteString(text)
-	return errors.Join(err, file.Close())
+	return dir
 }
 
-// built is the release; the test is skipped when this machine can't build it, unless nothing may be missing.
-func built(t *testing.T) *release {
+// begin has releases built while the test does something else; it is skipped where there can be none.
+func begin(t *testing.T, releases ...func() (string, error)) {
 	t.Helper()
 	if testing.Short() || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
 		t.Skip("no packages for " + runtime.GOARCH + ", or -short")
 	}
-	r, err := build()
-	if err != nil {
-		missing(t, err)
+	for _, release := range releases {
+		go release()
 	}
-	return r
 }
 
 // missing skips the test, unless nothing may be missing.
@@ -135,26 +143,27 @@ func file(t *testing.T, dir, ending string) string {
 }
 
 func TestReproducible(t *testing.T) {
-	r := built(t)
-	first, err := os.ReadFile(filepath.Join(r.first, "SHA256SUMS"))
+	t.Parallel()
+	begin(t, first, again)
+	sums, err := os.ReadFile(filepath.Join(built(t, first), "SHA256SUMS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := os.ReadFile(filepath.Join(r.again, "SHA256SUMS"))
+	others, err := os.ReadFile(filepath.Join(built(t, again), "SHA256SUMS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(first) != string(again) {
-		t.Errorf("built in two folders:\n%s\n%s", first, again)
+	if string(sums) != string(others) {
+		t.Errorf("built in two folders:\n%s\n%s", sums, others)
 	}
 	for _, ending := range []string{".deb", ".rpm", ".tar.gz"} {
-		name := filepath.Base(file(t, r.first, ending))
-		if !strings.Contains(string(first), "  "+name+"\n") {
-			t.Errorf("SHA256SUMS lacks %s:\n%s", name, first)
+		name := filepath.Base(file(t, built(t, first), ending))
+		if !strings.Contains(string(sums), "  "+name+"\n") {
+			t.Errorf("SHA256SUMS lacks %s:\n%s", name, sums)
 		}
 	}
 	check := exec.Command("sha256sum", "--check", "--quiet", "SHA256SUMS")
-	check.Dir = r.first
+	check.Dir = built(t, first)
 	if err := run(check); err != nil {
 		t.Error(err)
 	}
@@ -162,9 +171,9 @@ func TestReproducible(t *testing.T) {
 
 // TestArchive installs what is in the archive, as make install does.
 func TestArchive(t *testing.T) {
-	r := built(t)
+	t.Parallel()
 	dir := t.TempDir()
-	if err := run(exec.Command("tar", "-C", dir, "-xzf", file(t, r.first, ".tar.gz"))); err != nil {
+	if err := run(exec.Command("tar", "-C", dir, "-xzf", file(t, built(t, first), ".tar.gz"))); err != nil {
 		t.Fatal(err)
 	}
 	tree := file(t, dir, "")
@@ -188,9 +197,9 @@ func TestArchive(t *testing.T) {
 
 // TestDebReadme holds that the README of the package, where some files have other names, leads somewhere.
 func TestDebReadme(t *testing.T) {
-	r := built(t)
+	t.Parallel()
 	dir := t.TempDir()
-	if err := run(exec.Command(tool(t, "dpkg-deb"), "-x", file(t, r.first, ".deb"), dir)); err != nil {
+	if err := run(exec.Command(tool(t, "dpkg-deb"), "-x", file(t, built(t, first), ".deb"), dir)); err != nil {
 		t.Fatal(err)
 	}
 	checkReadme(t, filepath.Join(dir, "usr/share/doc/assay"))
@@ -218,9 +227,35 @@ func checkReadme(t *testing.T, dir string) {
 }
 
 func TestLintian(t *testing.T) {
-	r := built(t)
-	lintian := exec.Command(tool(t, "lintian"), "--allow-root", "--fail-on", "error,warning", file(t, r.first, ".deb"))
+	t.Parallel()
+	lintian := exec.Command(tool(t, "lintian"), "--allow-root", "--fail-on", "error,warning", file(t, built(t, first), ".deb"))
 	if err := run(lintian); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestVersion holds that a source whose history can't be read is not taken for one without, and that nothing is
+// built of it, unless all that is asked of the history is given.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := errors.Join(copySource(dir), os.WriteFile(filepath.Join(dir, ".git"), []byte("no history"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	command := func(script string, env ...string) ([]byte, error) {
+		cmd := exec.Command("sh", "-c", "packaging/scripts/"+script)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+		return cmd.CombinedOutput()
+	}
+	for _, script := range []string{"version", "binary amd64 program", "release amd64"} {
+		if out, err := command(script, "VERSION=1", "SOURCE_DATE_EPOCH=5"); err == nil || len(out) == 0 {
+			t.Errorf("%s: %v, %s", script, err, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "program")); err == nil {
+		t.Error("a program is built")
+	}
+	if out, err := command("version", "VERSION=1", "COMMIT=0123abc", "SOURCE_DATE_EPOCH=5"); err != nil || string(out) != "1 0123abc 5\n" {
+		t.Errorf("%v, %s", err, out)
 	}
 }

@@ -68,16 +68,16 @@ func (m *machine) installed() {
 
 // TestDeb installs, upgrades, removes and purges the package.
 func TestDeb(t *testing.T) {
-	r := built(t)
+	t.Parallel()
 	tool(t, "dpkg")
 	m := startMachine(t)
-	m.run("dpkg -i " + m.copyIn(file(t, r.first, ".deb")))
+	m.run("dpkg -i " + m.copyIn(file(t, built(t, first), ".deb")))
 	m.installed()
 
 	// The admin changes files, by hand and by a command.
 	m.run(`echo 'hide_client_ip = true' >/tmp/new && cat /etc/assay/assay.toml >>/tmp/new && cat /tmp/new >/etc/assay/assay.toml
 chmod o= /etc/assay/assay.toml && assay sealers add lists.example.org`)
-	m.run("dpkg --force-confold -i " + m.copyIn(file(t, r.next, ".deb")))
+	m.run("dpkg --force-confold -i " + m.copyIn(file(t, built(t, next), ".deb")))
 	m.expect("assay version | head -n 1", "assay "+version2)
 	m.expect("head -n 1 /etc/assay/assay.toml", "hide_client_ip = true")
 	m.expect("grep -c '^# new$' /etc/assay/assay.toml.dpkg-dist", "1")
@@ -99,19 +99,19 @@ chmod o= /etc/assay/assay.toml && assay sealers add lists.example.org`)
 
 // TestDebKeepsKeys holds that purging leaves what the admin made.
 func TestDebKeepsKeys(t *testing.T) {
-	r := built(t)
+	t.Parallel()
 	tool(t, "dpkg")
 	m := startMachine(t)
-	m.run("dpkg -i " + m.copyIn(file(t, r.first, ".deb")) + " && echo key >/etc/assay/arc.pem && dpkg -P assay")
+	m.run("dpkg -i " + m.copyIn(file(t, built(t, first), ".deb")) + " && echo key >/etc/assay/arc.pem && dpkg -P assay")
 	m.expect("ls /etc/assay", "arc.pem")
 }
 
 // TestRPM installs and removes the package, with a database of rpm that knows no other.
 func TestRPM(t *testing.T) {
-	r := built(t)
+	t.Parallel()
 	tool(t, "rpm")
 	m := startMachine(t)
-	m.run("rpm --nodeps -i " + m.copyIn(file(t, r.first, ".rpm")))
+	m.run("rpm --nodeps -i " + m.copyIn(file(t, built(t, first), ".rpm")))
 	m.installed()
 	m.expect("rpm -qc assay", "/etc/assay/assay.toml\n/etc/assay/spoofed-senders\n/etc/assay/trusted-sealers")
 	m.run("rpm -V --nodeps assay && echo '# mine' >>/etc/assay/assay.toml && rpm -e assay")
@@ -120,9 +120,9 @@ func TestRPM(t *testing.T) {
 
 // TestRPMContents holds that the two packages hold the same but for what each kind has of its own.
 func TestRPMContents(t *testing.T) {
-	r := built(t)
-	deb := list(t, `dpkg-deb --fsys-tarfile "$1" | tar -t | sed -n 's|^\.\(/.*[^/]\)$|\1|p'`, file(t, r.first, ".deb"))
-	rpm := list(t, `rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$1" | sed -n 's/^-[^ ]* //p'`, file(t, r.first, ".rpm"))
+	t.Parallel()
+	deb := list(t, `dpkg-deb --fsys-tarfile "$1" | tar -t | sed -n 's|^\.\(/.*[^/]\)$|\1|p'`, file(t, built(t, first), ".deb"))
+	rpm := list(t, `rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$1" | sed -n 's/^-[^ ]* //p'`, file(t, built(t, first), ".rpm"))
 	for _, name := range own {
 		delete(deb, name)
 		delete(rpm, name)

@@ -1,9 +1,16 @@
-# box.sh ROOM FILES: becomes a systemd that sees this host's files and in their place those of FILES, and none of
-# its processes, units or networks. It is the first process of name spaces of its own. What it writes is
-# gone with it. The exit code is 77 where the kernel or this host's rights have no room for that.
+# box.sh ROOM FILES GROUP: becomes a systemd that sees this host's files and in their place those of FILES, and none of
+# its processes, units, control groups or networks. It is the first process of name spaces of its own, in a
+# new control group, which stays when all the rest that it writes is gone with it. The exit code is 77 where the kernel
+# or this host's rights have no room for that.
 trap 'exit 77' ERR
 set -eE
-room=$1 files=$2 root=$1/root
+room=$1 files=$2 group=$3 root=$1/root
+if [[ -n $group ]]; then
+	for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+		[[ ! -e $hierarchy/cgroup.procs ]] || { mkdir "$hierarchy/$group" && echo 0 >"$hierarchy/$group/cgroup.procs"; }
+	done
+	exec unshare --cgroup -- bash -c "$BASH_EXECUTION_STRING" box.sh "$room" "$files" ''
+fi
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$room"
 mkdir "$room/upper" "$room/work" "$root"

@@ -44,7 +44,7 @@ func Start(t testing.TB, files string) *Box {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start a systemd")
 	}
-	for _, tool := range []string{"/lib/systemd/systemd", "nsenter", "bash"} {
+	for _, tool := range []string{"/lib/systemd/systemd", "nsenter", "unshare", "bash"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("ASSAY_REQUIRE_TOOLS") != "" {
 				t.Fatal(err)
@@ -53,10 +53,10 @@ func Start(t testing.TB, files string) *Box {
 		}
 	}
 	b := &Box{t: t, done: make(chan struct{})}
-	b.cmd = exec.Command("bash", "-c", script, "box.sh", t.TempDir(), files)
+	b.cmd = exec.Command("bash", "-c", script, "box.sh", t.TempDir(), files, Group(t))
 	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNET | unix.CLONE_NEWCGROUP,
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNET,
 		Setsid:     true,
 	}
 	if err := b.cmd.Start(); err != nil {
