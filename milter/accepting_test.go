@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net"
 	"testing"
-	"time"
 )
 
 // Accepting is true from Serve to Shutdown, and as long as one of the listeners is there.
@@ -23,17 +22,9 @@ func TestAccepting(t *testing.T) {
 	}
 	served := make(chan error)
 	go func() { served <- s.Serve(listeners...) }()
-	until := func(what string, so func() bool) {
-		t.Helper()
-		for limit := time.Now().Add(time.Minute); !so(); time.Sleep(time.Millisecond) {
-			if time.Now().After(limit) {
-				t.Fatal(what)
-			}
-		}
-	}
-	until("not accepting", s.Accepting)
+	eventually(t, "accepting", s.Accepting)
 	listeners[0].Close()
-	until("the closed listener is still there", func() bool {
+	eventually(t, "the closed listener is gone", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.listeners) == 1
