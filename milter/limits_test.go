@@ -285,7 +285,6 @@ func TestMemoryOfLargeFields(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if grown := int64(heap()) - int64(before); grown > 3*limit {
-		t.Errorf("it holds %d KB", grown>>10)
-	}
+	// What was written last is still being read, and what reading leaves behind is not held.
+	eventually(t, "no more than its limit held", func() bool { return int64(heap())-int64(before) <= 2*limit })
 }
