@@ -1,8 +1,8 @@
 // Command bench measures assay beside the milters that it takes the place of: opendkim, opendmarc
 // and pyspf-milter one after the other, and rspamd with nothing but its modules for SPF, DKIM,
 // DMARC and ARC; and beside the floor, a milter that does nothing but socket, SHA-256 and RSA.
-// All get the same messages by package load and ask the same caching resolver. They take turns
-// for some rounds, and what is shown are medians of the rounds.
+// All get the same messages by package load and ask the same caching resolver. They take turns,
+// with warm caches after fractions of a second, for some rounds, and what is shown are medians of the rounds.
 //
 // What is not installed is left out, and so is the chain unless root runs this.
 //
@@ -109,6 +109,9 @@ func (b *bench) measure(ctx context.Context, contestants []*contestant) (err err
 			if err := b.turn(ctx, c, round); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
+		}
+		if err := b.sideBySide(ctx, contestants, round); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -68,21 +68,20 @@ func (r *results) addNumber(c *contestant, what string, n float64) {
 	r.number[c.key][what] = append(r.number[c.key][what], n)
 }
 
-// turn measures all there is to measure about one contestant, once.
+// turn measures once what there is to measure about one contestant alone.
 func (b *bench) turn(ctx context.Context, c *contestant, round int) error {
+	if c.floor {
+		return nil
+	}
 	steps := []struct {
 		name  string
 		delay time.Duration
 		run   func(context.Context, *running, *resolver) error
 	}{
 		{"memory", 0, b.memory},
-		{"warm", 0, b.warm},
 		{"cold", delay, b.coldDNS},
 	}
 	for _, s := range steps {
-		if c.floor && s.name != "warm" {
-			continue
-		}
 		fmt.Fprintf(b.progress, "round %d of %d: %s, %s\n", round+1, b.rounds, c.name, s.name)
 		if err := b.with(ctx, c, s.delay, s.run); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -144,33 +143,6 @@ func (b *bench) memory(ctx context.Context, r *running, _ *resolver) error {
 	return nil
 }
 
-// warm measures with every answer of DNS in the caches.
-func (b *bench) warm(ctx context.Context, r *running, _ *resolver) error {
-	for _, samples := range b.mail.kinds {
-		if _, err := b.load(ctx, r, load.Options{Samples: samples, Connections: 4, Count: len(samples)}); err != nil {
-			return err
-		}
-	}
-	type measurement struct {
-		what        string
-		samples     []corpus.Sample
-		connections int
-		time        time.Duration
-	}
-	list := []measurement{{mixMany, b.mail.mix, many, b.time}, {mixOne, b.mail.mix, 1, b.time}}
-	for _, k := range corpus.Kinds() {
-		list = append(list, measurement{k.String(), b.mail.kinds[k], many, b.time / 2})
-	}
-	for _, m := range list {
-		f, err := b.load(ctx, r, load.Options{Samples: m.samples, Connections: m.connections, Duration: m.time})
-		if err != nil {
-			return err
-		}
-		b.results.addLoad(r.contestant, m.what, f)
-	}
-	return nil
-}
-
 // coldDNS measures with messages of domains that nobody asked about before.
 func (b *bench) coldDNS(ctx context.Context, r *running, dns *resolver) error {
 	for _, m := range []struct {
@@ -193,33 +165,70 @@ func (b *bench) coldDNS(ctx context.Context, r *running, dns *resolver) error {
 
 // load puts a load on and measures it. Of assay and the floor every answer has to be right; the
 // wrong ones of others are noted, and don't count.
-func (b *bench) load(ctx context.Context, r *running, o load.Options) (f figures, err error) {
+func (b *bench) load(ctx context.Context, r *running, o load.Options) (figures, error) {
+	var t tally
+	err := b.add(ctx, &t, r, o)
+	return t.figures(), err
+}
+
+// add does load, and adds what came of it.
+func (b *bench) add(ctx context.Context, t *tally, r *running, o load.Options) error {
 	c := r.contestant
 	o.Milters = r.milters
 	o.Check = func(s *corpus.Sample, edits []milterclient.Edit) error { return load.HasResults(c.wanted(s), edits) }
 	before, own := r.cpu(), ownCPU()
 	result, err := load.Run(ctx, o)
 	if err != nil {
-		return f, err
+		return err
 	}
 	after := r.cpu()
 	own = ownCPU() - own
 	if err := ctx.Err(); err != nil {
-		return f, err
+		return err
 	}
 	if failed := result.Err(); failed != nil {
 		if !c.rival || result.Messages == 0 {
-			return f, failed
+			return failed
 		}
 		b.note("%s gave %d wrong answers or none to %d messages, such as: %v", c.name, result.Failed, result.Messages+result.Failed, result.Errors[0])
 	}
-	f.sender = own / time.Duration(result.Messages)
-	for i := range after {
-		f.each = append(f.each, (after[i]-before[i])/time.Duration(result.Messages))
-		f.cpu += f.each[i]
+	t.add(&result, before, after, own)
+	return nil
+}
+
+// A tally adds up what measurements of the same thing gave. The zero value is empty.
+type tally struct {
+	messages int
+	each     []time.Duration // CPU of each process
+	own      time.Duration
+	elapsed  time.Duration
+	latency  load.Histogram
+}
+
+func (t *tally) add(r *load.Result, before, after []time.Duration, own time.Duration) {
+	if t.each == nil {
+		t.each = make([]time.Duration, len(after))
 	}
-	f.rate, f.median, f.p99 = result.Rate(), result.Latency.Quantile(0.5), result.Latency.Quantile(0.99)
-	return f, nil
+	for i := range after {
+		t.each[i] += after[i] - before[i]
+	}
+	t.messages += r.Messages
+	t.own += own
+	t.elapsed += r.Elapsed
+	t.latency.Merge(&r.Latency)
+}
+
+func (t *tally) figures() (f figures) {
+	if t.messages == 0 {
+		return f
+	}
+	for _, each := range t.each {
+		f.each = append(f.each, each/time.Duration(t.messages))
+		f.cpu += each / time.Duration(t.messages)
+	}
+	f.sender, f.rate = t.own/time.Duration(t.messages), float64(t.messages)/t.elapsed.Seconds()
+	f.median, f.p99 = t.latency.Quantile(0.5), t.latency.Quantile(0.99)
+	return f
 }
 
 // ownCPU is the time that this process has computed.

@@ -30,6 +30,7 @@ type Options struct {
 	Milters []string // their addresses as smtpd_milters has them: "inet:HOST:PORT", "unix:PATH"
 
 	Samples []corpus.Sample // sent in turn by all connections together
+	First   int             // how many of them were sent before: where the turn begins
 
 	Connections int           // at a time; 0 is 1
 	PerSession  int           // how often each session sends its sample; 0 is once, as most SMTP clients have one message
@@ -207,7 +208,7 @@ func (r *run) work(ctx context.Context) {
 		if n == 0 || ctx.Err() != nil {
 			return
 		}
-		r.session(ctx, r.scenes[first%len(r.scenes)], n)
+		r.session(ctx, r.scenes[(r.o.First+first)%len(r.scenes)], n)
 	}
 }
 
