@@ -3,6 +3,7 @@ module assay
 go 1.26.0
 
 require (
+	filippo.io/bigmod v0.1.0
 	github.com/emersion/go-milter v0.5.0
 	github.com/emersion/go-msgauth v0.7.0
 	github.com/hashicorp/golang-lru/v2 v2.0.7

@@ -20,6 +20,8 @@ const (
 // Ed25519 (RFC 8463). A key of another type verifies nothing.
 func Verify(key crypto.PublicKey, digest [sha256.Size]byte, signature []byte) bool {
 	switch key := key.(type) {
+	case *rsaPublicKey:
+		return key.verify(&digest, signature)
 	case *rsa.PublicKey:
 		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil
 	case ed25519.PublicKey:

@@ -154,7 +154,7 @@ func readKey(kind, data string) (key crypto.PublicKey, bits int, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		return key, key.N.BitLen(), nil
+		return &rsaPublicKey{PublicKey: key}, key.N.BitLen(), nil
 	}
 	return nil, 0, nil
 }

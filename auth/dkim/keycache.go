@@ -44,9 +44,10 @@ func (k *keyRecord) bytes() int {
 	const (
 		empty = 512 // the error, or the record and its key without the modulus
 		name  = 16
+		kept  = 3 // the modulus, and twice as much to verify with
 	)
 	if k == nil {
 		return empty
 	}
-	return empty + k.bits/8 + name*(cap(k.hashes)+cap(k.services))
+	return empty + kept*k.bits/8 + name*(cap(k.hashes)+cap(k.services))
 }

@@ -29,6 +29,7 @@ var rooms = []string{
 
 // Libraries that one room alone imports, so that their guards are in one place.
 var keepers = map[string]string{
+	"filippo.io/bigmod":                   "auth/dkim",
 	"github.com/emersion/go-milter":       "milter",
 	"github.com/emersion/go-msgauth":      "auth/dkim",
 	"github.com/miekg/dns":                "auth/dns",
