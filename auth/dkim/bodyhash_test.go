@@ -92,13 +92,13 @@ func FuzzBodyHashes(f *testing.F) {
 	})
 }
 
-// TestBodyEightBytes has white space, line ends and odd bytes at every place of the eight bytes that
+// TestBodyWords has white space, line ends and odd bytes at every place of the two words that
 // are looked at together, as the reference sees them.
-func TestBodyEightBytes(t *testing.T) {
+func TestBodyWords(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for i := range 20_000 {
 		var b strings.Builder
-		for b.Len() < i%64 {
+		for b.Len() < i%96 {
 			if n := rnd.IntN(12); n > 0 {
 				b.WriteString(strings.Repeat("x", n))
 			}
