@@ -134,6 +134,7 @@ func BenchmarkLibraryFolds(b *testing.B) {
 func BenchmarkBody(b *testing.B) {
 	for name, line := range map[string]string{
 		"text":        "The quick brown fox jumps over the lazy dog, and then it is tired.\r\n",
+		"html":        "      <td style=\"padding: 0\" align=\"left\">\r\n        <a href=\"https://links.example/c/0123456789\">here</a>\r\n      </td>\r\n",
 		"base64":      strings.Repeat("iVBORw0K", 9) + "abcd\r\n",
 		"blank lines": "\r\n",
 		"spaces":      " ",
