@@ -86,12 +86,18 @@ func (d *digester) writeString(s string) {
 
 // writeLower writes a string with ASCII letters in lower case.
 func (d *digester) writeLower(s string) {
-	for i := range len(s) {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+	for len(s) > 0 {
+		if d.n == len(d.buf) {
+			d.flush()
 		}
-		d.writeByte(c)
+		n := copy(d.buf[d.n:], s)
+		for i, c := range d.buf[d.n : d.n+n] {
+			if 'A' <= c && c <= 'Z' {
+				d.buf[d.n+i] = c + ('a' - 'A')
+			}
+		}
+		d.n += n
+		s = s[n:]
 	}
 }
 
@@ -111,8 +117,7 @@ func (d *digester) writeLineEnds(n int) {
 	}
 }
 
-func (d *digester) sum() (sum [sha256.Size]byte) {
+func (d *digester) sum() [sha256.Size]byte {
 	d.flush()
-	d.hash.Sum(sum[:0])
-	return sum
+	return [sha256.Size]byte(d.hash.Sum(d.buf[:0]))
 }

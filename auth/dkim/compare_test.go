@@ -159,7 +159,7 @@ func (r *referee) compare(t *testing.T, raw string) []*comparison {
 	n.Write([]byte(body))
 	var all []*comparison
 	for i, o := range n.Finish() {
-		all = append(all, &comparison{own: o, sig: n.checks[i].sig, digest: n.checks[i].digest, header: h, body: body})
+		all = append(all, &comparison{own: o, sig: &n.checks[i].sig, digest: n.checks[i].digest, header: h, body: body})
 	}
 	results, err := msgauth.VerifyWithOptions(strings.NewReader(raw), &msgauth.VerifyOptions{LookupTXT: r.lookup})
 	if err != nil || len(results) != len(all) {

@@ -25,8 +25,9 @@ func domainName(s string) (name string, ok bool) {
 	if len(s) > maxDomain {
 		return "", false
 	}
-	for label := range strings.SplitSeq(s, ".") {
-		if !isLabel(label) {
+	for rest, more := s, true; more; {
+		var label string
+		if label, rest, more = strings.Cut(rest, "."); !isLabel(label) {
 			return "", false
 		}
 	}
@@ -34,7 +35,7 @@ func domainName(s string) (name string, ok bool) {
 }
 
 // IsSignature tells the fields that a Verification has an Outcome for.
-func IsSignature(f message.Field) bool { return isNamed(f, lowerFieldName) }
+func IsSignature(f message.Field) bool { return isNamed(f.Name, lowerFieldName) }
 
 // ClaimedDomain is d= of a field that holds a signature, lower case, A-labels, also where the signature is
 // malformed or past a limit; "" for none. It tells nothing about who signed.

@@ -36,7 +36,7 @@ type engine interface {
 
 // A check is the verification of one signature.
 type check struct {
-	sig   *signature
+	sig   signature
 	final *verdict // nil until the end is known
 	begun bool     // given to the engine
 
@@ -92,11 +92,12 @@ type ownEngine struct {
 	live   []*check // those whose body counts
 	bodies *BodyHashes
 	shared bool // the caller writes to bodies
-	keys   *Keys
+	keys   Keys
 }
 
 func (v *Verifier) beginOwn(ctx context.Context, bodies *BodyHashes, h message.Header, open []*check) engine {
-	e := &ownEngine{bodies: bodies, shared: bodies != nil, keys: NewKeys(ctx, v.Resolver, v.keyLimits())}
+	e := &ownEngine{live: open[:0], bodies: bodies, shared: bodies != nil}
+	e.keys.prepare(ctx, v.Resolver, v.keyLimits())
 	if !e.shared {
 		e.bodies = &BodyHashes{}
 	}
@@ -114,18 +115,17 @@ func (v *Verifier) beginOwn(ctx context.Context, bodies *BodyHashes, h message.H
 }
 
 func (c *check) hashHeader(limit headerLimit) *verdict {
-	fields, v := limit.pick(c.sig)
+	fields, v := limit.pick(&c.sig)
 	if v != nil {
 		return v
 	}
 	hash := NewHeaderHash(c.sig.headerCanon)
-	defer hash.out.release()
 	for _, i := range fields {
 		hash.Add(limit.header[i])
 	}
 	hash.AddSignature(c.sig.field, c.sig.tags)
 	var err error
-	if c.digest, err = hash.Sum(); err != nil {
+	if c.digest, err = hash.End(); err != nil {
 		return &verdict{Neutral, "malformed line end in signed header", err}
 	}
 	return nil

@@ -55,3 +55,27 @@ func TestManyNames(t *testing.T) {
 	tags := strings.Replace(usualTags, "h=from:to:subject:date", "h="+names.String()+"from", 1)
 	wantOne(t, run(zoneVerifier(t, usualZone()), sign(rsa2048(), raw.String(), tags)), Pass, "signature was verified")
 }
+
+// TestPickAmongMany: many names and few, short and long ones, each twice in h= and in the header.
+func TestPickAmongMany(t *testing.T) {
+	for _, size := range []int{3, shortName, shortName + 1} {
+		for _, n := range []int{1, 3, fewNames, fewNames + 1, 3 * fewNames} {
+			var h message.Header
+			var names []string
+			var want []int
+			for i := range 2 * n {
+				name := fmt.Sprintf("X%0*d", size-1, i%n)
+				h = append(h, message.NewField(name+" ", " x"), message.NewField("Other", " x"))
+				names = append(names, strings.ToLower(name))
+				want = append(want, 2*((i+n)%(2*n))) // the lower one first
+			}
+			x := NewFieldIndex(h, names[:n/2], names)
+			if got := x.Pick(names, -1); !slices.Equal(got, want) {
+				t.Errorf("%d names of %d bytes: %v, want %v", n, size, got, want)
+			}
+			if got := x.Pick([]string{"x", "other", ""}, -1); len(got) != 0 {
+				t.Errorf("%d names of %d bytes: %v for others", n, size, got)
+			}
+		}
+	}
+}

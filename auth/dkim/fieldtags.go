@@ -52,11 +52,15 @@ func (l TagList) Domain(name string) (domain string, ok bool) {
 // ok is false without the tag, when it is empty, and over 4096 characters.
 func (l TagList) Base64(name string) (data []byte, ok bool) {
 	v, _ := l.Get(name)
-	v = removeSpace(v)
-	if v == "" || len(v) > maxSignatureText {
+	return decodeBase64(removeSpace(v))
+}
+
+// decodeBase64 is TagList.Base64 of a value without white space.
+func decodeBase64(s string) (data []byte, ok bool) {
+	if s == "" || len(s) > maxSignatureText {
 		return nil, false
 	}
-	data, err := base64.StdEncoding.DecodeString(v)
+	data, err := base64.StdEncoding.DecodeString(s)
 	return data, err == nil
 }
 

@@ -47,13 +47,21 @@ func (h *HeaderHash) AddSignature(f message.Field, tags TagList) {
 // says nothing about the message.
 func (h *HeaderHash) Sum() ([sha256.Size]byte, error) { return h.out.sum(), h.err }
 
+// End is Sum for the last time: no method must be called after it. Other hashes take over the memory.
+func (h *HeaderHash) End() ([sha256.Size]byte, error) {
+	sum, err := h.Sum()
+	h.out.release()
+	h.out = nil
+	return sum, err
+}
+
 // Clone returns a copy that goes on by itself, so that a beginning that several
 // hashes have in common is hashed once.
 func (h *HeaderHash) Clone() *HeaderHash {
-	c, out := *h, *h.out
-	out.hash = cloneHash(h.out.hash)
-	c.out = &out
-	return &c
+	c := &HeaderHash{canon: h.canon, out: newDigester(), err: h.err}
+	c.out.hash = cloneHash(h.out.hash)
+	c.out.n = copy(c.out.buf[:], h.out.buf[:h.out.n])
+	return c
 }
 
 // cloneHash copies the state of SHA-256 (hash.Cloner since Go 1.25).

@@ -163,6 +163,14 @@ func TestClone(t *testing.T) {
 	if b, err := d.Sum(); a != b || a == before || err != nil {
 		t.Errorf("%x and %x, %v", a, b, err)
 	}
+	if b, err := h.End(); a != b || err != nil {
+		t.Errorf("%x at the end, not %x, %v", b, a, err)
+	}
+	e := NewHeaderHash(Relaxed) // perhaps with the memory of h
+	e.Add(field("y"))
+	if b, err := d.End(); a != b || err != nil {
+		t.Errorf("%x at the end of the copy, not %x, %v", b, a, err)
+	}
 }
 
 // FuzzHeaderHash compares with the reference.

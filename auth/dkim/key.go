@@ -117,10 +117,15 @@ func newKeyRecord(tags TagList) *keyRecord {
 }
 
 // nameList splits a list at its colons.
-func nameList(s string) []string {
-	names := strings.Split(lowerASCII(s), ":")
-	for i, name := range names {
-		names[i] = trimSpace(name)
+func nameList(s string) []string { return splitNames(s, strings.Count(s, ":")+1) }
+
+// splitNames is nameList where it is known how many names there are.
+func splitNames(s string, count int) []string {
+	names := make([]string, count)
+	rest := lowerASCII(s)
+	for i := range names {
+		names[i], rest, _ = strings.Cut(rest, ":")
+		names[i] = trimSpace(names[i])
 	}
 	return names
 }

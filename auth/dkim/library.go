@@ -29,7 +29,7 @@ func (v *Verifier) beginLibrary(ctx context.Context, h message.Header, open []*c
 	builder := &headerBuilder{limit: v.headerLimit(h, open), work: maxSimpleWork}
 	for _, c := range open {
 		var header []byte
-		if header, c.final = builder.build(c.sig); c.final != nil {
+		if header, c.final = builder.build(&c.sig); c.final != nil {
 			continue
 		}
 		c.begun, c.feed = true, newFeed(header)

@@ -49,7 +49,7 @@ func (b *headerBuilder) exhausted(s *signature, fields []int) bool {
 		}
 	}
 	for _, i := range fields {
-		if isNamed(b.limit.header[i], lowerFieldName) {
+		if isNamed(b.limit.header[i].Name, lowerFieldName) {
 			missing--
 		}
 	}

@@ -20,7 +20,7 @@ type Keys struct {
 	cancel   context.CancelFunc // nil until something is looked up in a goroutine
 	resolver dns.Resolver
 	limits   KeyLimits
-	lookups  map[string]*KeyLookup
+	lookups  *KeyLookup // the last one, which leads to those before
 	running  sync.WaitGroup
 	stopped  bool
 }
@@ -36,21 +36,29 @@ type KeyLimits struct {
 
 // NewKeys prepares lookups, which end when ctx does. Nothing is asked yet.
 func NewKeys(ctx context.Context, r dns.Resolver, limits KeyLimits) *Keys {
-	k := &Keys{ctx: ctx, resolver: r, lookups: map[string]*KeyLookup{}, limits: limits}
+	k := new(Keys)
+	k.prepare(ctx, r, limits)
+	return k
+}
+
+// prepare is NewKeys in place.
+func (k *Keys) prepare(ctx context.Context, r dns.Resolver, limits KeyLimits) {
+	k.ctx, k.resolver, k.limits = ctx, r, limits
 	k.limits.MinRSABits = max(limits.MinRSABits, leastRSABits)
 	k.limits.MaxRSABits = cmp.Or(max(limits.MaxRSABits, 0), defaultMaxRSABits)
-	return k
 }
 
 // Ask begins the lookup of a key (RFC 6376 section 3.6.2.1), which is over at once if the answer
 // is at hand, or returns the lookup that has begun before. Selector and domain are as TagList.Domain gives them.
 func (k *Keys) Ask(selector, domain string) *KeyLookup {
 	name := selector + "._domainkey." + domain
-	if l, ok := k.lookups[name]; ok {
-		return l
+	for l := k.lookups; l != nil; l = l.before {
+		if l.name == name {
+			return l
+		}
 	}
-	l := &KeyLookup{name: name, limits: k.limits}
-	k.lookups[name] = l
+	l := &KeyLookup{name: name, limits: k.limits, before: k.lookups}
+	k.lookups = l
 	if a, ok := dns.Peek(k.resolver, l.question()); ok {
 		l.answer = l.limits.readPublished(a.Texts)
 		return l
@@ -69,7 +77,7 @@ func (k *Keys) Ask(selector, domain string) *KeyLookup {
 // Wait waits for all answers. It panics with a *dns.Panic if the resolver did.
 func (k *Keys) Wait() {
 	k.running.Wait()
-	for _, l := range k.lookups {
+	for l := k.lookups; l != nil; l = l.before {
 		if l.panicked != nil {
 			panic(l.panicked)
 		}
@@ -89,6 +97,7 @@ func (k *Keys) Stop() {
 // concurrent use.
 type KeyLookup struct {
 	name     string
+	before   *KeyLookup // the one that the same Keys began before
 	limits   KeyLimits
 	done     chan struct{} // nil: the answer was at hand
 	answer   published     // once done is closed, like panicked

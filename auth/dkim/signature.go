@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -43,48 +44,34 @@ type tagLimits struct {
 	maxTags  int // as by FieldTags
 }
 
-// A reader is the tags of one field, and what they are judged by.
-type reader struct {
-	tags TagList
-	tagLimits
-}
-
-// readSignature reads the field h[index]. The signature is never nil; its
-// outcome is filled as far as the field is well-formed.
-func readSignature(f message.Field, index int, limits tagLimits) (*signature, *verdict) {
-	s := &signature{field: f, index: index}
+// read makes the zero signature that of the field h[index]. Its outcome is filled as far as the
+// field is well-formed.
+func (s *signature) read(f message.Field, index int, limits tagLimits) *verdict {
+	s.field, s.index = f, index
 	if len(f.Raw) > maxSignatureField {
-		return s, policy("signature field too large")
+		return policy("signature field too large")
 	}
-	tags, err := FieldTags(f, limits.maxTags)
+	var err error
+	s.tags, err = FieldTags(f, limits.maxTags)
 	switch {
+	case err == nil:
+		return s.readTags(limits)
 	case errors.Is(err, ErrTooManyTags):
-		return s, policy("too many tags in signature")
-	case err != nil:
-		return s, &verdict{Neutral, "malformed signature", err}
+		return policy("too many tags in signature")
 	}
-	s.tags = tags
-	return s, s.read(&reader{tags, limits})
+	return &verdict{Neutral, "malformed signature", err}
 }
 
-// read takes all tags, also past a bad one: the outcome is to say as much as
+// readTags takes all tags, also past a bad one: the outcome is to say as much as
 // it can. The first bad tag decides.
-func (s *signature) read(r *reader) *verdict {
-	var first *verdict
-	for _, read := range [...]func(*reader) *verdict{
-		readVersion, s.readDomain, s.readSelector, s.readIdentity, s.readAlgorithm,
-		s.readCanonicalization, s.readSignature, s.readBodyHash, readQuery, s.readNames,
-		readLength, readTimes,
-	} {
-		if v := read(r); v != nil && first == nil {
-			first = v
-		}
-	}
-	return first
+func (s *signature) readTags(limits tagLimits) *verdict {
+	return cmp.Or(s.readVersion(), s.readDomain(), s.readSelector(), s.readIdentity(), s.readAlgorithm(),
+		s.readCanonicalization(), s.readSignature(), s.readBodyHash(), s.readQuery(), s.readNames(limits.maxNames),
+		s.readLength(), s.readTimes(limits.now, limits.grace))
 }
 
-func readVersion(r *reader) *verdict {
-	switch v, ok := r.tags.Get("v"); {
+func (s *signature) readVersion() *verdict {
+	switch v, ok := s.tags.Get("v"); {
 	case !ok:
 		return neutral("signature without v=")
 	case v != "1":
@@ -93,43 +80,40 @@ func readVersion(r *reader) *verdict {
 	return nil
 }
 
-func (s *signature) readDomain(r *reader) *verdict {
-	if _, ok := r.tags.Get("d"); !ok {
+func (s *signature) readDomain() *verdict {
+	d, ok := s.tags.Get("d")
+	if !ok {
 		return neutral("signature without d=")
 	}
-	d, ok := r.tags.Domain("d")
-	if !ok || !strings.Contains(d, ".") {
+	if d, ok = domainName(d); !ok || strings.IndexByte(d, '.') < 0 {
 		return neutral("malformed d= in signature")
 	}
-	s.outcome.Domain, s.outcome.Identity, s.auidDomain = d, "@"+d, d
+	s.outcome.Domain, s.auidDomain = d, d
 	return nil
 }
 
-func (s *signature) readSelector(r *reader) *verdict {
-	if _, ok := r.tags.Get("s"); !ok {
+func (s *signature) readSelector() *verdict {
+	v, ok := s.tags.Get("s")
+	if !ok {
 		return neutral("signature without s=")
 	}
-	var ok bool
-	if s.outcome.Selector, ok = r.tags.Domain("s"); !ok {
+	if s.outcome.Selector, ok = domainName(v); !ok {
 		return neutral("malformed s= in signature")
 	}
 	return nil
 }
 
 // readIdentity checks that i= is in d= (RFC 6376 section 6.1.1), after readDomain.
-func (s *signature) readIdentity(r *reader) *verdict {
-	i, ok := r.tags.Get("i")
-	if !ok {
+func (s *signature) readIdentity() *verdict {
+	i, domain, ok := s.identity()
+	if i == "" {
+		if s.outcome.Domain != "" {
+			s.outcome.Identity = "@" + s.outcome.Domain
+		}
+		if !ok {
+			return neutral("malformed i= in signature")
+		}
 		return nil
-	}
-	i = removeSpace(i)
-	at := strings.LastIndexByte(i, '@')
-	if at < 0 || len(i) > maxIdentity {
-		return neutral("malformed i= in signature")
-	}
-	domain, ok := domainName(i[at+1:])
-	if !ok {
-		return neutral("malformed i= in signature")
 	}
 	s.outcome.Identity, s.auidDomain = i, domain
 	if s.outcome.Domain != "" && !message.IsWithin(domain, s.outcome.Domain) {
@@ -138,8 +122,25 @@ func (s *signature) readIdentity(r *reader) *verdict {
 	return nil
 }
 
-func (s *signature) readAlgorithm(r *reader) *verdict {
-	a, ok := r.tags.Get("a")
+// identity is i= and its domain; ok without the tag, too.
+func (s *signature) identity() (i, domain string, ok bool) {
+	i, present := s.tags.Get("i")
+	if !present {
+		return "", "", true
+	}
+	i = removeSpace(i)
+	at := strings.LastIndexByte(i, '@')
+	if at < 0 || len(i) > maxIdentity {
+		return "", "", false
+	}
+	if domain, ok = domainName(i[at+1:]); !ok {
+		return "", "", false
+	}
+	return i, domain, true
+}
+
+func (s *signature) readAlgorithm() *verdict {
+	a, ok := s.tags.Get("a")
 	if !ok {
 		return neutral("signature without a=")
 	}
@@ -158,41 +159,48 @@ func (s *signature) readAlgorithm(r *reader) *verdict {
 	return neutral("unknown signature algorithm")
 }
 
-func (s *signature) readCanonicalization(r *reader) *verdict {
-	header, body, ok := r.tags.Canonicalizations()
+func (s *signature) readCanonicalization() *verdict {
+	header, body, ok := s.tags.Canonicalizations()
 	if !ok {
 		return neutral("unknown canonicalization")
 	}
 	s.headerCanon, s.bodyCanon = header, body
-	s.outcome.Canonicalization = header.String() + "/" + body.String()
+	s.outcome.Canonicalization = inFull[header][body]
 	return nil
 }
 
-func (s *signature) readSignature(r *reader) *verdict {
-	b, ok := r.tags.Get("b")
+// inFull are the values of c= by header and body.
+var inFull = [2][2]string{
+	Simple:  {Simple: "simple/simple", Relaxed: "simple/relaxed"},
+	Relaxed: {Simple: "relaxed/simple", Relaxed: "relaxed/relaxed"},
+}
+
+func (s *signature) readSignature() *verdict {
+	b, ok := s.tags.Get("b")
 	if !ok {
 		return neutral("signature without b=")
 	}
-	if s.signed, ok = r.tags.Base64("b"); !ok {
+	b = removeSpace(b)
+	if s.signed, ok = decodeBase64(b); !ok {
 		return neutral("malformed b= in signature")
 	}
-	s.outcome.Signature = removeSpace(b)
+	s.outcome.Signature = b
 	return nil
 }
 
-func (s *signature) readBodyHash(r *reader) *verdict {
-	if _, ok := r.tags.Get("bh"); !ok {
+func (s *signature) readBodyHash() *verdict {
+	bh, ok := s.tags.Get("bh")
+	if !ok {
 		return neutral("signature without bh=")
 	}
-	var ok bool
-	if s.bodyHash, ok = r.tags.Base64("bh"); !ok {
+	if s.bodyHash, ok = decodeBase64(removeSpace(bh)); !ok {
 		return neutral("malformed bh= in signature")
 	}
 	return nil
 }
 
-func readQuery(r *reader) *verdict {
-	q, ok := r.tags.Get("q")
+func (s *signature) readQuery() *verdict {
+	q, ok := s.tags.Get("q")
 	if !ok {
 		return nil
 	}
@@ -204,15 +212,16 @@ func readQuery(r *reader) *verdict {
 	return neutral("unknown query method")
 }
 
-func (s *signature) readNames(r *reader) *verdict {
-	h, ok := r.tags.Get("h")
+func (s *signature) readNames(maxNames int) *verdict {
+	h, ok := s.tags.Get("h")
+	count := strings.Count(h, ":") + 1
 	switch {
 	case !ok:
 		return neutral("signature without h=")
-	case strings.Count(h, ":") >= r.maxNames:
+	case count > maxNames:
 		return policy("too many names in h=")
 	}
-	s.names = r.tags.Names("h")
+	s.names = splitNames(h, count)
 	for _, name := range s.names {
 		if !isFieldName(name) {
 			return neutral("malformed h= in signature")
@@ -235,8 +244,8 @@ func isFieldName(s string) bool {
 }
 
 // readLength refuses l=: it leaves the end of the body unsigned (RFC 6376 section 8.2).
-func readLength(r *reader) *verdict {
-	l, ok := r.tags.Get("l")
+func (s *signature) readLength() *verdict {
+	l, ok := s.tags.Get("l")
 	switch {
 	case !ok:
 		return nil
@@ -246,20 +255,20 @@ func readLength(r *reader) *verdict {
 	return policy("body length tag l= not accepted")
 }
 
-func readTimes(r *reader) *verdict {
-	t, ok := r.tags.Time("t")
+func (s *signature) readTimes(now time.Time, grace time.Duration) *verdict {
+	t, ok := s.tags.Time("t")
 	if !ok {
 		return neutral("malformed t= in signature")
 	}
-	x, ok := r.tags.Time("x")
+	x, ok := s.tags.Time("x")
 	switch {
 	case !ok:
 		return neutral("malformed x= in signature")
 	case !x.IsZero() && !x.After(t):
 		return neutral("signature expires before it begins")
-	case t.After(r.now.Add(MaxClockSkew)):
+	case t.After(now.Add(MaxClockSkew)):
 		return policy("signature from the future")
-	case !x.IsZero() && r.now.After(x.Add(r.grace)):
+	case !x.IsZero() && now.After(x.Add(grace)):
 		return policy("signature expired")
 	}
 	return nil
@@ -295,7 +304,12 @@ func checkFrom(s *signature, fromFields int) *verdict {
 
 // trimName removes white space before the colon, which old mail may have
 // (RFC 5322 section 4.5).
-func trimName(name string) string { return strings.TrimRight(name, " \t") }
+func trimName(name string) string {
+	for name != "" && isBlank(name[len(name)-1]) {
+		name = name[:len(name)-1]
+	}
+	return name
+}
 
 // keyUse is what the signature needs of its key.
 func (s *signature) keyUse() KeyUse {

@@ -110,10 +110,7 @@ func TestReadSignature(t *testing.T) {
 			t.Fatalf("%q is not in the field", tt.old)
 		}
 		f := message.NewField("DKIM-Signature", " "+strings.Replace(goodTags, tt.old, tt.new, 1))
-		s, v := readSignature(f, 0, tagLimits{now: signatureTime, maxNames: DefaultMaxNames})
-		if s == nil {
-			t.Fatalf("%.60q: no signature", tt.new)
-		}
+		v := new(signature).read(f, 0, tagLimits{now: signatureTime, maxNames: DefaultMaxNames})
 		if v == nil {
 			v = &verdict{}
 		}
@@ -125,8 +122,8 @@ func TestReadSignature(t *testing.T) {
 
 func TestNoColon(t *testing.T) {
 	f := message.Field{Name: "DKIM-Signature", Raw: "DKIM-Signature"}
-	if s, v := readSignature(f, 0, tagLimits{now: signatureTime, maxNames: DefaultMaxNames}); s == nil || v == nil || v.result != Neutral {
-		t.Errorf("%+v, %+v", s, v)
+	if v := new(signature).read(f, 0, tagLimits{now: signatureTime, maxNames: DefaultMaxNames}); v == nil || v.result != Neutral {
+		t.Errorf("%+v", v)
 	}
 }
 
@@ -147,7 +144,8 @@ func TestOutcomeOfBadSignature(t *testing.T) {
 		{"v=1; a=rsa-sha256; a=rsa-sha256", Outcome{}},
 	}
 	for _, tt := range tests {
-		s, v := readSignature(message.NewField("DKIM-Signature", tt.tags), 0, tagLimits{maxNames: DefaultMaxNames})
+		var s signature
+		v := s.read(message.NewField("DKIM-Signature", tt.tags), 0, tagLimits{maxNames: DefaultMaxNames})
 		if v == nil || s.outcome != tt.want {
 			t.Errorf("%s: %+v (%v)\nwant %+v", tt.tags, s.outcome, v, tt.want)
 		}

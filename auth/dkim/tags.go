@@ -37,7 +37,7 @@ var ErrTooManyTags = errors.New("dkim: too many tags")
 // may hold UTF-8, as the section advises (RFC 8616 needs it).
 func parseTags(s string, maxTags int) (TagList, error) {
 	maxTags = cmp.Or(max(maxTags, 0), DefaultMaxTags)
-	list := make(TagList, 0, 16)
+	list := make(TagList, 0, min(strings.Count(s, ";")+1, maxTags))
 	for i := 0; ; {
 		t, err := parseTag(s, i)
 		if err != nil {
@@ -115,6 +115,7 @@ func isTagValue(s string) bool {
 	ascii := true
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case ' ' <= c && c < 0x7f: // nearly all
 		case c == '\r':
 			if !isFold(s, i) {
 				return false
@@ -122,7 +123,7 @@ func isTagValue(s string) bool {
 			i += 2
 		case c >= utf8.RuneSelf:
 			ascii = false
-		case c < ' ' && c != '\t', c == 0x7f:
+		case c != '\t':
 			return false
 		}
 	}
@@ -151,48 +152,84 @@ func skipSpace(s string, i int) int {
 	return i
 }
 
-const spaceBytes = " \t\r\n"
+func isSpace(c byte) bool { return c <= ' ' && (isBlank(c) || c == '\r' || c == '\n') }
 
-func trimSpace(s string) string { return strings.Trim(s, spaceBytes) }
+func trimSpace(s string) string {
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
 
 // removeSpace deletes white space wherever it is.
 func removeSpace(s string) string {
-	if !strings.ContainsAny(s, spaceBytes) {
+	n := textRun(s)
+	if n == len(s) {
 		return s
 	}
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if c := s[i]; !isBlank(c) && c != '\r' && c != '\n' {
-			b = append(b, c)
+	var b strings.Builder
+	b.Grow(len(s) - 1)
+	for s != "" {
+		b.WriteString(s[:n])
+		s = s[n:]
+		for s != "" && isSpace(s[0]) {
+			s = s[1:]
 		}
+		n = textRun(s)
 	}
-	return string(b)
+	return b.String()
 }
 
-// appendLower appends lowerASCII of s.
-func appendLower(b []byte, s string) []byte {
+// textRun is where the first white space in s is.
+func textRun(s string) int {
 	for i := range len(s) {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+		if isSpace(s[i]) {
+			return i
 		}
-		b = append(b, c)
 	}
-	return b
+	return len(s)
 }
 
 // lowerASCII lower-cases ASCII letters and leaves every other byte alone.
 func lowerASCII(s string) string {
 	for i := range len(s) {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
-			}
-			return string(b)
+		if c := s[i]; lower(c) != c {
+			var room [256]byte // enough for most
+			return string(appendLower(room[:0], s))
 		}
 	}
 	return s
+}
+
+// appendLower appends lowerASCII of s.
+func appendLower(b []byte, s string) []byte {
+	n := len(b)
+	b = append(b, s...)
+	for i, c := range b[n:] {
+		b[n+i] = lower(c)
+	}
+	return b
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// isLower tells whether a name, in any case, is this one in lower case.
+func isLower(name, lowerName string) bool {
+	if len(name) != len(lowerName) {
+		return false
+	}
+	for i := range len(name) {
+		if lower(name[i]) != lowerName[i] {
+			return false
+		}
+	}
+	return true
 }

@@ -34,7 +34,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"assay/auth/dns"
@@ -145,13 +144,16 @@ func (v *Verifier) BeginWith(ctx context.Context, bodies *BodyHashes, h message.
 
 // read makes a check for each signature and returns those that may be verified.
 func (v *Verifier) read(n *Verification, h message.Header) (open []*check) {
-	limits := v.tagLimits()
+	var limits tagLimits
 	for i, f := range h {
 		if !IsSignature(f) {
 			continue
 		}
+		if n.checks == nil {
+			limits = v.tagLimits()
+		}
 		c := &check{}
-		c.sig, c.final = readSignature(f, i, limits)
+		c.final = c.sig.read(f, i, limits)
 		if c.final == nil && v.Only != nil && !v.Only(f) {
 			c.final = policy("signature not asked for")
 		}
@@ -165,7 +167,7 @@ func (v *Verifier) read(n *Verification, h message.Header) (open []*check) {
 	}
 	fromFields := countFields(h, "from")
 	return slices.DeleteFunc(open, func(c *check) bool {
-		c.final = checkFrom(c.sig, fromFields)
+		c.final = checkFrom(&c.sig, fromFields)
 		if c.final == nil && v.Engine == EngineGoMsgauth {
 			c.final = c.sig.unsupported()
 		}
@@ -180,7 +182,7 @@ func (v *Verifier) admit(open []*check, authors []string) []*check {
 		return open
 	}
 	slices.SortStableFunc(open, func(a, b *check) int {
-		return rank(a.sig, authors) - rank(b.sig, authors)
+		return rank(&a.sig, authors) - rank(&b.sig, authors)
 	})
 	for _, c := range open[limit:] {
 		c.final = policy("too many signatures")
@@ -248,11 +250,10 @@ func (n *Verification) Finish() []Outcome {
 		n.engine.finish()
 	}
 	n.finished = true
-	outcomes := make([]Outcome, 0, len(n.checks))
-	for _, c := range n.checks {
-		o := c.sig.outcome
-		c.final.apply(&o)
-		outcomes = append(outcomes, o)
+	outcomes := make([]Outcome, len(n.checks))
+	for i, c := range n.checks {
+		outcomes[i] = c.sig.outcome
+		c.final.apply(&outcomes[i])
 	}
 	return outcomes
 }
@@ -269,14 +270,11 @@ func (n *Verification) Cancel() {
 	}
 }
 
-func isNamed(f message.Field, lowerName string) bool {
-	name := trimName(f.Name)
-	return len(name) == len(lowerName) && strings.EqualFold(name, lowerName) // of one length: nothing but ASCII is equal
-}
+func isNamed(name, lowerName string) bool { return isLower(trimName(name), lowerName) }
 
 func countFields(h message.Header, lowerName string) (n int) {
-	for _, f := range h {
-		if isNamed(f, lowerName) {
+	for i := range h {
+		if isNamed(h[i].Name, lowerName) {
 			n++
 		}
 	}

@@ -214,14 +214,15 @@ func checkLocal(words []token, text string) error {
 			return fmt.Errorf("malformed local part: %.40q", text)
 		}
 	}
+	ascii := IsASCII(text)
 	switch {
-	case !utf8.ValidString(text):
+	case !ascii && !utf8.ValidString(text):
 		return fmt.Errorf("local part is no UTF-8: %.40q", text)
 	case hasEncodedWord(text):
 		return errors.New("encoded word in an address")
-	case strings.ContainsAny(text, "@\uff20\ufe6b"):
+	case strings.IndexByte(text, '@') >= 0, !ascii && strings.ContainsAny(text, "\uff20\ufe6b"):
 		return fmt.Errorf("@ in a local part: %.40q", text)
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }):
+	case !ascii && strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }):
 		return fmt.Errorf("text direction changes in a local part: %.40q", text)
 	}
 	return nil

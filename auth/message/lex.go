@@ -70,6 +70,7 @@ func fold(s string) (int, error) {
 // lex splits text that has passed checkText and is at most maxFromField long, in
 // linear time; the last token is end. The comments are those with an @ inside.
 func lex(s string) (tokens []token, comments []string, err error) {
+	tokens = make([]token, 0, 24) // one name and address has fewer
 	var t token
 	for i := 0; i < len(s); {
 		n := 1

@@ -45,7 +45,11 @@ func (f Field) Value() string { return f.Raw[len(f.Name)+1:] }
 // matter (RFC 5322 section 1.2.2), and white space that an MTA left before the
 // colon neither (section 4.5).
 func (f Field) Is(name string) bool {
-	return equalFold(strings.TrimRight(f.Name, " \t\r\n"), name)
+	own := f.Name
+	for own != "" && isSpaceByte(own[len(own)-1]) {
+		own = own[:len(own)-1]
+	}
+	return equalFold(own, name)
 }
 
 // equalFold compares as MTAs do, byte by byte: strings.EqualFold also takes a
@@ -62,6 +66,9 @@ func equalFold(a, b string) bool {
 	return true
 }
 
+// isSpaceByte tells blanks and the bytes of line breaks.
+func isSpaceByte(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
@@ -75,8 +82,8 @@ type Header []Field
 // Count is the number of fields of this name.
 func (h Header) Count(name string) int {
 	n := 0
-	for _, f := range h {
-		if f.Is(name) {
+	for i := range h {
+		if h[i].Is(name) {
 			n++
 		}
 	}
