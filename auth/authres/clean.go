@@ -16,52 +16,11 @@ const (
 	maxComment = 1000
 )
 
-// clean is the part of r that Format writes, as Parse reads it back.
-func clean(r Results, style Style) Results {
-	c := Results{AuthServID: cleanText(r.AuthServID), Version: cleanVersion(r.Version)}
-	if style == Microsoft {
-		c = Results{}
-	}
-	properties := 0
-	for i := range r.Results {
-		properties += len(r.Results[i].Properties)
-	}
-	room := make([]Property, 0, properties) // for those of all results
-	results := make([]Result, 0, len(r.Results))
-	for i := range r.Results {
-		res, ok := cleanResult(&r.Results[i], style, room)
-		if ok {
-			results = append(results, res)
-			n := len(res.Properties)
-			room = room[n:n]
-		}
-	}
-	if len(results) > 0 {
-		c.Results = results
-	}
-	return c
-}
-
-// cleanResult puts the properties that stay into properties, which is empty and has room for all.
-func cleanResult(r *Result, style Style, properties []Property) (Result, bool) {
-	c := Result{
-		Method:  cleanKeyword(r.Method),
-		Version: cleanVersion(r.Version),
-		Value:   cleanKeyword(r.Value),
-		Comment: cleanComment(r.Comment),
-		Reason:  cleanValue(r.Reason),
-	}
-	for _, p := range r.Properties {
-		p = Property{cleanKeyword(p.Type), cleanKeyword(p.Name), cleanValue(p.Value), cleanComment(p.Comment)}
-		bare := p.Type == "" && (style != Microsoft || p.Name == "reason")
-		if p.Name != "" && !bare {
-			properties = append(properties, p)
-		}
-	}
-	if n := len(properties); n > 0 {
-		c.Properties = properties[:n:n]
-	}
-	return c, c.Method != "" && c.Value != ""
+// key is the cleaned ptype and name of a property; not ok for one that is left out in a style.
+func (p *Property) key(style Style) (ptype, name string, ok bool) {
+	ptype, name = cleanKeyword(p.Type), cleanKeyword(p.Name)
+	bare := ptype == "" && (style != Microsoft || name == "reason")
+	return ptype, name, name != "" && !bare
 }
 
 // cleanKeyword is s in lower case if it is a Keyword (RFC 5321 section 4.1.2), else "".
@@ -69,12 +28,20 @@ func cleanKeyword(s string) string {
 	if s == "" || len(s) > maxKeyword || s[0] == '-' || s[len(s)-1] == '-' {
 		return ""
 	}
+	upper := false
 	for i := range len(s) {
-		if !isAlnum(s[i]) && s[i] != '-' {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-':
+		case 'A' <= c && c <= 'Z':
+			upper = true
+		default:
 			return ""
 		}
 	}
-	return strings.ToLower(s)
+	if upper {
+		return strings.ToLower(s)
+	}
+	return s
 }
 
 func cleanVersion(s string) string {
@@ -111,6 +78,9 @@ func cleanText(s string) string {
 // signs, or look for "dkim=pass" in it. So a value holds no part of a result:
 // only addresses that need no quotes keep their equals signs (BATV, SRS, VERP).
 func cleanValue(s string) string {
+	if len(s) <= maxValue && isToken(s) {
+		return s // nearly every value
+	}
 	s = cleanText(s)
 	if isAddress(s) {
 		if s = maskPass(s); isAddress(s) {
@@ -134,16 +104,19 @@ func maskValue(r rune) rune {
 
 // maskPass puts ? for an equals sign with a word that says "pass" after it.
 func maskPass(s string) string {
-	if !strings.Contains(s, "=") {
-		return s
-	}
-	b := []byte(s)
-	for i := range b {
-		if b[i] == '=' && strings.Contains(strings.ToLower(firstWord(s[i+1:])), "pass") {
-			b[i] = '?'
+	var masked []byte // nil: nothing is
+	for i := range len(s) {
+		if s[i] == '=' && strings.Contains(strings.ToLower(firstWord(s[i+1:])), "pass") {
+			if masked == nil {
+				masked = []byte(s)
+			}
+			masked[i] = '?'
 		}
 	}
-	return string(b)
+	if masked == nil {
+		return s
+	}
+	return string(masked)
 }
 
 // firstWord is the letters that s begins with after spaces, at most maxKeyword.
@@ -163,6 +136,24 @@ func cleanComment(s string) string {
 		s = cleanWords(s)
 	}
 	return maskPass(s)
+}
+
+// isPlainComment tells that a comment is neither cleaned nor escaped.
+func isPlainComment(s string) bool {
+	if len(s) > maxWord {
+		return false
+	}
+	before := byte(' ')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~' || c == ' ' && before == ' ':
+			return false
+		case c == ';' || c == '=' || c == '(' || c == ')' || c == '\\':
+			return false
+		}
+		before = s[i]
+	}
+	return s == "" || before != ' '
 }
 
 // singleSpaced tells whether s is nothing, or words with one space between them.

@@ -1,26 +1,23 @@
 package authres
 
-import "strings"
-
 // A line is folded before it is longer than maxLine bytes; a word alone may be.
 const maxLine = 78
+
+// usualField is room for a field as most are, in bytes.
+const usualField = 768
 
 // A folder writes words with a space or a fold between them. The last word is held back, so that
 // something can be appended to it.
 type folder struct {
-	text   strings.Builder
-	column int
+	text   []byte
+	done   int  // where the word begins that is held back
+	column int  // at done
 	start  bool // the line holds nothing yet
-	held   []byte
-	room   [128]byte // of held, at first
 }
 
 // newFolder begins a field; column is how much of its first line is taken.
 func newFolder(column int) *folder {
-	f := &folder{column: column}
-	f.held = f.room[:0]
-	f.text.Grow(512)
-	return f
+	return &folder{text: make([]byte, 0, usualField), column: column}
 }
 
 // word writes the parts as one word.
@@ -32,43 +29,47 @@ func (f *folder) word(parts ...string) {
 // append adds to the last word.
 func (f *folder) append(parts ...string) {
 	for _, part := range parts {
-		f.held = append(f.held, part...)
+		f.text = append(f.text, part...)
 	}
 }
 
 // flush writes the word that is held back, if there is one.
 func (f *folder) flush() {
-	if len(f.held) == 0 {
+	word := len(f.text) - f.done
+	if word == 0 {
 		return
 	}
 	switch {
-	case f.text.Len() == 0 || f.start:
-	case f.column+1+len(f.held) > maxLine:
-		f.fold()
+	case f.done == 0 || f.start:
+	case f.column+1+word > maxLine:
+		f.insert("\r\n ")
+		f.column = 1
 	default:
-		f.text.WriteByte(' ')
+		f.insert(" ")
 		f.column++
 	}
-	f.text.Write(f.held)
-	f.column += len(f.held)
-	f.start, f.held = false, f.held[:0]
+	f.column += word
+	f.done, f.start = len(f.text), false
+}
+
+// insert writes what stands before the word that is held back.
+func (f *folder) insert(gap string) {
+	f.text = append(f.text, gap...)
+	copy(f.text[f.done+len(gap):], f.text[f.done:])
+	copy(f.text[f.done:], gap)
 }
 
 // newLine folds, if there is something before.
 func (f *folder) newLine() {
 	f.flush()
-	if f.text.Len() > 0 {
-		f.fold()
+	if f.done > 0 {
+		f.text = append(f.text, "\r\n "...)
+		f.done, f.column, f.start = len(f.text), 1, true
 	}
-}
-
-func (f *folder) fold() {
-	f.text.WriteString("\r\n ")
-	f.column, f.start = 1, true
 }
 
 // String is what was written.
 func (f *folder) String() string {
 	f.flush()
-	return f.text.String()
+	return string(f.text)
 }

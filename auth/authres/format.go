@@ -30,63 +30,82 @@ func (r Results) Format(style Style) string {
 	return f.String()
 }
 
-func (r Results) write(f *folder, style Style) {
-	r = clean(r, style)
+func (r *Results) write(f *folder, style Style) {
 	if style != Microsoft {
-		f.head(r)
+		f.head(cleanText(r.AuthServID), cleanVersion(r.Version))
 	}
-	if len(r.Results) == 0 {
-		f.word("none")
-	}
+	written := 0
 	for i := range r.Results {
-		if i > 0 {
+		method, value := cleanKeyword(r.Results[i].Method), cleanKeyword(r.Results[i].Value)
+		if method == "" || value == "" {
+			continue
+		}
+		if written > 0 {
 			f.append(";")
 		}
+		written++
 		f.newLine()
-		r.Results[i].write(f)
+		f.method(method, cleanVersion(r.Results[i].Version), value)
+		r.Results[i].writeDetails(f, style)
+	}
+	if written == 0 {
+		f.word("none")
 	}
 }
 
-func (f *folder) head(r Results) {
-	id := quoteValue(r.AuthServID)
-	if r.Version != "" {
+// head writes the authserv-id and the version of the field, both clean.
+func (f *folder) head(id, version string) {
+	id = quoteValue(id)
+	if version != "" {
 		f.word(id)
-		id = r.Version
+		id = version
 	}
 	f.word(id, ";")
 }
 
-// write writes a clean result, as the words that must not be divided.
-func (r *Result) write(f *folder) {
-	if r.Version != "" {
-		f.word(r.Method, "/", r.Version, "=", r.Value)
+// method writes how a result begins, of clean parts.
+func (f *folder) method(method, version, value string) {
+	if version != "" {
+		f.word(method, "/", version, "=", value)
 	} else {
-		f.word(r.Method, "=", r.Value)
+		f.word(method, "=", value)
 	}
-	if r.Reason != "" {
-		f.word("reason=", quoteValue(r.Reason))
+}
+
+// writeDetails writes the rest of a result, as the words that must not be divided.
+func (r *Result) writeDetails(f *folder, style Style) {
+	if reason := cleanValue(r.Reason); reason != "" {
+		f.word("reason=", quoteValue(reason))
 	}
 	f.comment(r.Comment)
 	for i := range r.Properties {
 		p := &r.Properties[i]
-		if p.Type != "" {
-			f.word(p.Type, ".", p.Name, "=", quotePValue(p.Value))
+		ptype, name, ok := p.key(style)
+		if !ok {
+			continue
+		}
+		value := quotePValue(cleanValue(p.Value))
+		if ptype != "" {
+			f.word(ptype, ".", name, "=", value)
 		} else {
-			f.word(p.Name, "=", quotePValue(p.Value))
+			f.word(name, "=", value)
 		}
 		f.comment(p.Comment)
 	}
 }
 
-// comment writes the words of a clean comment.
-func (f *folder) comment(clean string) {
-	if clean == "" {
+// comment cleans a comment and writes its words.
+func (f *folder) comment(text string) {
+	if !isPlainComment(text) {
+		text = escape(cleanComment(text), `()\`)
+	}
+	if text == "" {
 		return
 	}
-	before, rest := "(", escape(clean, `()\`)
+	before := "("
 	for more := true; more; before = "" {
 		var word string
-		word, rest, more = strings.Cut(rest, " ")
+		word, text, more = strings.Cut(text, " ")
 		f.word(before, word)
 	}
 	f.append(")")

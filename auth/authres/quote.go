@@ -46,7 +46,7 @@ func quoteValue(s string) string {
 // quotePValue is s as a pvalue (RFC 8601 section 2.2), which may also be
 // local-part@domain or @domain.
 func quotePValue(s string) string {
-	if isAddress(s) {
+	if isToken(s) || isAddress(s) {
 		return s
 	}
 	return quoteValue(s)
