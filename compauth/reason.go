@@ -1,8 +1,8 @@
 package compauth
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -10,7 +10,12 @@ import (
 type Reason uint16
 
 // String is the code as it is written: three digits.
-func (r Reason) String() string { return fmt.Sprintf("%03d", uint16(r)) }
+func (r Reason) String() string {
+	if r > 999 {
+		return strconv.Itoa(int(r))
+	}
+	return string([]byte{'0' + byte(r/100), '0' + byte(r/10%10), '0' + byte(r%10)})
+}
 
 // Explain is the row of the documentation about the code, or about its family; not ok
 // when there is none.

@@ -30,7 +30,7 @@ func Trace(e *Evidence, author int) []Step {
 		if !r.Message && a == nil {
 			a = &e.Authors[author]
 		}
-		state := r.state(e, a, hints)
+		state := r.state(e, a, e.Implicit, hints)
 		steps = append(steps, Step{r, state})
 		switch state {
 		case Leads:
@@ -43,9 +43,9 @@ func Trace(e *Evidence, author int) []Step {
 }
 
 // state tells what becomes of a rule that is reached; hints is false after rule 20.
-func (r *Rule) state(e *Evidence, a *Author, hints bool) State {
+func (r *Rule) state(e *Evidence, a *Author, implicit, hints bool) State {
 	switch {
-	case r.Implicit && !e.Implicit:
+	case r.Implicit && !implicit:
 		return OffImplicit
 	case r.hint && !hints:
 		return OffHintless

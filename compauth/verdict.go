@@ -31,12 +31,17 @@ func Evaluate(e *Evidence) Verdict {
 
 // EvaluateAuthor is the verdict on one From domain alone, by the rules from 6 on. The
 // author is an index into Evidence.Authors; it panics when it is none.
-func EvaluateAuthor(e *Evidence, author int) Verdict {
+func EvaluateAuthor(e *Evidence, author int) Verdict { return e.author(author, e.Implicit) }
+
+// EvaluateAuthorImplicit is EvaluateAuthor as if Evidence.Implicit were true.
+func EvaluateAuthorImplicit(e *Evidence, author int) Verdict { return e.author(author, true) }
+
+func (e *Evidence) author(author int, implicit bool) Verdict {
 	a := &e.Authors[author]
 	hints := true
 	for i := 0; ; i++ {
 		r := &authorRules[i]
-		switch r.state(e, a, hints) {
+		switch r.state(e, a, implicit, hints) {
 		case Leads:
 			hints = false
 		case Decides:

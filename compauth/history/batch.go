@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -115,11 +116,11 @@ type record struct {
 	pairs []pairKey // without a day, of one that is not
 }
 
-func newRecord(m *Message) *record {
-	r := &record{Message: m, from: address(m.From)}
+func newRecord(m *Message) record {
+	r := record{Message: m, from: address(m.From)}
 	r.rcpt, _ = addresses(m.Rcpt)
 	if !m.Outbound {
-		r.pairs, r.via = m.infrastructures(), m.via()
+		r.pairs, r.via = m.infrastructures()
 		return r
 	}
 	for _, rcpt := range r.rcpt {
@@ -162,13 +163,20 @@ func (b *batch) addPairs(r *record, day int64) {
 
 // infrastructures are the pairs of the From domain and what sent the message, in the order of
 // their reasons, without a day.
-func (p *Pair) infrastructures() []pairKey {
-	org := keyText(p.OrgDomain)
-	if org == "" {
-		return nil
+//
+// Via is what sent the message, as far as the pair of two addresses is concerned: the PTR organization, else
+// the network; "" for neither. A signature does not count: what was signed once can be sent again from anywhere.
+func (p *Pair) infrastructures() (list []pairKey, via string) {
+	org, ptr, network := keyText(p.OrgDomain), keyText(p.PTR), ""
+	if p.Network.IsValid() {
+		network = p.Network.Masked().String()
 	}
-	list := make([]pairKey, 0, 4)
-	if ptr := keyText(p.PTR); ptr != "" {
+	via = cmp.Or(ptr, network)
+	if org == "" {
+		return nil, via
+	}
+	list = make([]pairKey, 0, 2+min(len(p.DKIM), maxDKIM))
+	if ptr != "" {
 		list = append(list, pairKey{kind: kindPTR, infra: ptr, org: org})
 	}
 	for _, d := range p.DKIM[:min(len(p.DKIM), maxDKIM)] {
@@ -176,22 +184,10 @@ func (p *Pair) infrastructures() []pairKey {
 			list = append(list, k)
 		}
 	}
-	if p.Network.IsValid() {
-		list = append(list, pairKey{kind: kindNetwork, infra: p.Network.Masked().String(), org: org})
+	if network != "" {
+		list = append(list, pairKey{kind: kindNetwork, infra: network, org: org})
 	}
-	return list
-}
-
-// via is what sent the message, as far as the pair of two addresses is concerned: the PTR organization, else
-// the network; "" for neither. A signature does not count: what was signed once can be sent again from anywhere.
-func (p *Pair) via() string {
-	if ptr := keyText(p.PTR); ptr != "" {
-		return ptr
-	}
-	if p.Network.IsValid() {
-		return p.Network.Masked().String()
-	}
-	return ""
+	return list, via
 }
 
 func (b *batch) addPair(k pairKey, c counts) {

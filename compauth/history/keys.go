@@ -98,7 +98,11 @@ func address(addr string) string {
 	if err != nil || local == "" {
 		return ""
 	}
-	return strings.ToLower(local) + "@" + domain
+	local = strings.ToLower(local)
+	if at := len(local); len(addr) == at+1+len(domain) && addr[:at] == local && addr[at] == '@' && addr[at+1:] == domain {
+		return addr // nearly always
+	}
+	return local + "@" + domain
 }
 
 // addresses are the recipients that can be remembered, each once. They are not all when

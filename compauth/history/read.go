@@ -35,11 +35,11 @@ func (s *Store) Qualifies(ctx context.Context, p Pair) compauth.Reason {
 	}
 	w := s.newWait(ctx)
 	defer w.end()
-	pairs := p.infrastructures()
+	pairs, via := p.infrastructures()
 	if i := w.first(s, pairs); i >= 0 {
 		return 700 + compauth.Reason(pairs[i].kind)
 	}
-	from, via := address(p.From), p.via()
+	from := address(p.From)
 	rcpt, all := addresses(p.Rcpt)
 	if from == "" || via == "" || !all || len(rcpt) == 0 {
 		return 0

@@ -241,13 +241,12 @@ func (s *Store) Record(m Message) {
 	if !s.lives() || s.options.ReadOnly {
 		return
 	}
-	_ = s.guard(func() error {
-		if m.Time.IsZero() {
-			m.Time = s.now()
-		}
-		s.add(newRecord(&m))
-		return nil
-	})
+	defer func() { _ = recover() }() // as guard does
+	if m.Time.IsZero() {
+		m.Time = s.now()
+	}
+	r := newRecord(&m)
+	s.add(&r)
 }
 
 func (s *Store) add(r *record) {
