@@ -23,7 +23,7 @@ type credential struct {
 // 4.4.2) and those that only a DNS failure kept from authentication: at most
 // MaxIdentifiers. SPF counts for the MAIL FROM identity only.
 func credentials(s spf.Outcome, d []dkim.Outcome) []credential {
-	var list []credential
+	list := make([]credential, 0, min(1+len(d), MaxIdentifiers))
 	add := func(c credential, name string) {
 		var ok bool
 		c.domain, ok = normalize(name)

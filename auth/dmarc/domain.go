@@ -21,19 +21,27 @@ func normalize(domain string) (normal string, ok bool) {
 	if len(domain) > maxDomain {
 		return "", false
 	}
-	if !message.IsASCII(domain) {
+	if !isHostText(domain) {
+		if message.IsASCII(domain) {
+			return "", false
+		}
 		ascii, err := message.ToASCII(domain)
-		if err != nil {
+		if err != nil || !isHostText(ascii) {
 			return "", false
 		}
 		domain = ascii
 	}
 	domain, ok = dns.CanonicalName(domain)
-	if !ok || !isHostText(domain) {
-		return "", false
+	return domain, ok && !isNumber(domain[strings.LastIndexByte(domain, '.')+1:])
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
 	}
-	top := domain[strings.LastIndexByte(domain, '.')+1:]
-	return domain, strings.Trim(top, "0123456789") != ""
+	return true
 }
 
 func isHostText(s string) bool {
@@ -58,4 +66,36 @@ func Registrable(domain string) string {
 		return d
 	}
 	return domain
+}
+
+// SameRegistrable tells whether Registrable is the same for both. For most domains of third parties it need
+// not look into the list.
+func SameRegistrable(a, b string) bool {
+	return a == b || shareLabels(a, b) && Registrable(a) == Registrable(b)
+}
+
+// shareLabels tells whether the last two labels of both are equal: those of different domains that have one
+// registrable domain are.
+func shareLabels(a, b string) bool {
+	for n, labels := 1, 0; n <= min(len(a), len(b))+1; n++ {
+		c := fromEnd(a, n)
+		if c != fromEnd(b, n) {
+			return false
+		}
+		if c == '.' {
+			labels++
+		}
+		if labels == 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// fromEnd is the n-th byte from the end, beyond all of them a dot.
+func fromEnd(s string, n int) byte {
+	if n > len(s) {
+		return '.'
+	}
+	return s[len(s)-n]
 }

@@ -50,12 +50,13 @@ type Evaluator struct {
 // They panic with what the Resolver panicked with in a goroutine of the
 // Evaluation.
 type Evaluation struct {
-	lookups *lookups
-	authors map[string]*author // those of Begin, by normal name
+	lookups lookups
+	authors []author // those of Begin
 }
 
 // An author is the policy discovery of one author domain.
 type author struct {
+	domain string        // normal
 	done   chan struct{} // closed when it is over; nil: it was at once
 	policy policy
 }
@@ -89,7 +90,8 @@ func (e *Evaluator) OrgDomain(ctx context.Context, domain string) (string, error
 // The caller limits the authors, and calls Cancel when it needs no more. Lookups end
 // with ctx.
 func (e *Evaluator) Begin(ctx context.Context, authors, identifiers []string) *Evaluation {
-	v := &Evaluation{lookups: newLookups(ctx, e.Resolver, e.Others), authors: map[string]*author{}}
+	v := &Evaluation{authors: make([]author, 0, len(authors))} // it does not grow: goroutines have pointers into it
+	v.lookups.start(ctx, e.Resolver, e.Others)
 	for _, name := range authors {
 		if domain, ok := normalize(name); ok {
 			v.beginAuthor(domain)
@@ -101,39 +103,62 @@ func (e *Evaluator) Begin(ctx context.Context, authors, identifiers []string) *E
 
 // Expect does what Begin does for identifiers, when these are known only later.
 func (v *Evaluation) Expect(identifiers []string) {
-	orgs := map[string]bool{}
-	for domain := range v.authors {
-		orgs[Registrable(domain)] = true
-	}
 	begun := 0
 	for _, name := range identifiers {
 		domain, ok := normalize(name)
-		if ok && orgs[Registrable(domain)] && begun < MaxIdentifiers {
+		if ok && begun < MaxIdentifiers && v.mayAlign(domain) {
 			begun++
 			v.lookups.beginWalk(domain)
 		}
 	}
 }
 
+// mayAlign tells whether the Public Suffix List sees a domain in the organization of an author.
+func (v *Evaluation) mayAlign(domain string) bool {
+	for i := range v.authors {
+		if SameRegistrable(domain, v.authors[i].domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// author is that of Begin with this name, in normal form; nil for none.
+func (v *Evaluation) author(domain string) *author {
+	for i := range v.authors {
+		if a := &v.authors[i]; a.domain == domain {
+			return a
+		}
+	}
+	return nil
+}
+
 // beginAuthor starts the policy discovery of an author domain. A goroutine of its own
 // goes on as soon as the walk is over, if the domain's existence has to be looked up; there is
 // none where everything is at hand.
 func (v *Evaluation) beginAuthor(domain string) {
-	if v.authors[domain] != nil {
+	if v.author(domain) != nil {
 		return
 	}
-	l, a := v.lookups, &author{}
-	v.authors[domain] = a
-	if l.beginWalkBy(l.resolver, domain) {
-		if a.policy = l.walk(domain).policy(); !a.policy.asksExistence() {
+	v.authors = append(v.authors, author{domain: domain})
+	l, a := &v.lookups, &v.authors[len(v.authors)-1]
+	var room [MaxQueries]*lookup
+	if pending := l.beginWalkBy(l.resolver, &room, domain); areDone(pending) {
+		if a.policy = l.follow(domain, pending).policy(); !a.policy.asksExistence() {
 			return
 		}
 	}
+	v.discover(a)
+}
+
+// discover finds the policy of an author in a goroutine.
+func (v *Evaluation) discover(a *author) {
+	l := &v.lookups
 	a.done = make(chan struct{})
 	l.running.Go(func() {
 		defer close(a.done)
 		defer l.recovered(nil)
-		a.policy = l.discover(domain)
+		a.policy = l.discover(a.domain)
 	})
 }
 
@@ -167,16 +192,25 @@ func (v *Evaluation) Evaluate(author string, s spf.Outcome, d []dkim.Outcome) Ou
 }
 
 // policyOf waits for the policy discovery that Begin started, or does it now.
-func (v *Evaluation) policyOf(domain string) policy {
-	a := v.authors[domain]
+func (v *Evaluation) policyOf(domain string) *policy {
+	a := v.author(domain)
 	if a == nil {
-		return v.lookups.discover(domain)
+		p := v.lookups.discover(domain)
+		return &p
 	}
 	if a.done != nil {
 		<-a.done // lookups end with the context, so this ends
 	}
 	v.lookups.raise()
-	return a.policy
+	return &a.policy
+}
+
+// walkOf is the tree walk from a domain.
+func (v *Evaluation) walkOf(domain string) *walk {
+	if a := v.author(domain); a != nil && a.done == nil {
+		return a.policy.walk
+	}
+	return v.lookups.walk(domain)
 }
 
 // OrgDomain is Evaluator.OrgDomain with the lookups of this message.
@@ -185,7 +219,7 @@ func (v *Evaluation) OrgDomain(domain string) (string, error) {
 	if !ok {
 		return "", notADomain(domain)
 	}
-	w := v.lookups.walk(normal)
+	w := v.walkOf(normal)
 	if err := w.err(); err != nil {
 		return "", err
 	}
@@ -200,7 +234,7 @@ func (v *Evaluation) Related(author, domain string) (bool, error) {
 	if !ok || !ok2 {
 		return false, nil
 	}
-	related, err := v.lookups.related(v.lookups.walk(a), d)
+	related, err := v.lookups.related(v.walkOf(a), d)
 	return related == yes, err
 }
 
@@ -211,7 +245,7 @@ func (v *Evaluation) SameOrg(a, b string) (bool, error) {
 	x, ok := normalize(a)
 	y, ok2 := normalize(b)
 	switch {
-	case !ok || !ok2 || Registrable(x) != Registrable(y):
+	case !ok || !ok2 || !SameRegistrable(x, y):
 		return false, nil
 	case x == y:
 		return true, nil

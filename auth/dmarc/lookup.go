@@ -22,19 +22,27 @@ type lookups struct {
 
 	mu       sync.Mutex
 	ended    bool // nothing new begins
-	asked    map[dns.Question]*lookup
+	asked    []*lookup
+	byName   map[dns.Question]*lookup // those of asked; nil while they are few
 	panicked *panicked
 
 	running sync.WaitGroup
+
+	first [4]*lookup // room for the first of asked: most messages have no more
+	room  [4]lookup
 }
+
+// few lookups are found without a map.
+const few = 16
 
 // A lookup is one question and, once done is closed, its answer.
 type lookup struct {
-	domain string
-	done   chan struct{} // nil: the answer was at hand
-	answer dns.Answer
-	node   node // of a TXT question
-	err    error
+	domain   string
+	typ      dns.Type
+	done     chan struct{} // nil: the answer was at hand
+	node     node          // of a TXT question
+	nxdomain bool          // of an MX question
+	err      error
 }
 
 // A panicked is what the resolver panicked with in a goroutine of ours. It is
@@ -46,45 +54,86 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("dmarc: panic: %v\n%s", p.value, p.stack) }
 
-func newLookups(ctx context.Context, r, others dns.Resolver) *lookups {
+// start is to be called first.
+func (l *lookups) start(ctx context.Context, r, others dns.Resolver) {
 	if others == nil {
 		others = r
 	}
-	return &lookups{ctx: ctx, resolver: r, others: others, asked: map[dns.Question]*lookup{}}
+	l.ctx, l.resolver, l.others = ctx, r, others
+	l.asked = l.first[:0]
 }
 
 // begin starts what is to be known about a domain, unless it has begun, by whichever resolver: its
-// DMARC record for type TXT, its existence for type MX.
+// DMARC record for type TXT, its existence for type MX. The caller holds mu.
 func (l *lookups) begin(r dns.Resolver, domain string, typ dns.Type) *lookup {
-	key := dns.Question{Name: domain, Type: typ}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if k := l.asked[key]; k != nil {
+	if k := l.find(domain, typ); k != nil {
 		return k
 	}
-	k := &lookup{domain: domain}
-	l.asked[key] = k
+	k := l.add(domain, typ)
 	if l.ended {
 		k.fail(errEnded)
 		return k
 	}
-	q := dns.Question{Name: domain, Type: typ}
-	if typ == dns.TypeTXT {
-		q.Name = "_dmarc." + domain
-	}
+	q := k.question()
 	if a, ok := dns.Peek(r, q); ok {
-		k.set(q, a, nil)
+		k.set(&a, nil)
 		return k
 	}
+	l.ask(r, q, k)
+	return k
+}
+
+// ask asks in a goroutine. The caller holds mu.
+func (l *lookups) ask(r dns.Resolver, q dns.Question, k *lookup) {
 	k.done = make(chan struct{})
 	ctx := l.cancelable()
 	l.running.Go(func() {
 		defer close(k.done)
 		defer l.recovered(k)
 		a, err := r.Resolve(ctx, q)
-		k.set(q, a, err)
+		k.set(&a, err)
 	})
+}
+
+// find gives what was begun about a domain; nil for nothing.
+func (l *lookups) find(domain string, typ dns.Type) *lookup {
+	if l.byName != nil {
+		return l.byName[dns.Question{Name: domain, Type: typ}]
+	}
+	for _, k := range l.asked {
+		if k.typ == typ && k.domain == domain {
+			return k
+		}
+	}
+	return nil
+}
+
+// add makes the lookup of what was not begun yet.
+func (l *lookups) add(domain string, typ dns.Type) (k *lookup) {
+	if n := len(l.asked); n < len(l.room) {
+		k = &l.room[n]
+	} else {
+		k = &lookup{}
+	}
+	k.domain, k.typ = domain, typ
+	l.asked = append(l.asked, k)
+	switch {
+	case l.byName != nil:
+		l.byName[dns.Question{Name: domain, Type: typ}] = k
+	case len(l.asked) > few:
+		l.byName = make(map[dns.Question]*lookup, 2*few)
+		for _, k := range l.asked {
+			l.byName[dns.Question{Name: k.domain, Type: k.typ}] = k
+		}
+	}
 	return k
+}
+
+func (k *lookup) question() dns.Question {
+	if k.typ == dns.TypeTXT {
+		return dns.Question{Name: "_dmarc." + k.domain, Type: k.typ}
+	}
+	return dns.Question{Name: k.domain, Type: k.typ}
 }
 
 // cancelable is the context of questions, which end cancels. The caller holds mu.
@@ -96,14 +145,14 @@ func (l *lookups) cancelable() context.Context {
 }
 
 // set takes the answer.
-func (k *lookup) set(q dns.Question, a dns.Answer, err error) {
+func (k *lookup) set(a *dns.Answer, err error) {
 	switch {
-	case q.Type == dns.TypeTXT:
+	case k.typ == dns.TypeTXT:
 		k.node = readNode(k.domain, a, err)
 	case err != nil:
 		k.fail(err)
 	default:
-		k.answer = a
+		k.nxdomain = a.NXDomain
 	}
 }
 
@@ -121,7 +170,7 @@ func (k *lookup) isDone() bool {
 }
 
 func (k *lookup) fail(err error) {
-	k.node = readNode(k.domain, dns.Answer{}, err)
+	k.node = readNode(k.domain, &dns.Answer{}, err)
 	k.err = fmt.Errorf("dmarc: %s: %w", k.domain, err)
 }
 
@@ -174,31 +223,46 @@ func (l *lookups) wait(k *lookup) *lookup {
 }
 
 // beginWalk asks for all names of a walk that is no author's at once.
-func (l *lookups) beginWalk(domain string) { l.beginWalkBy(l.others, domain) }
+func (l *lookups) beginWalk(domain string) {
+	var room [MaxQueries]*lookup
+	l.beginWalkBy(l.others, &room, domain)
+}
 
-// beginWalkBy tells whether all of it is known already.
-func (l *lookups) beginWalkBy(r dns.Resolver, domain string) (known bool) {
-	known = true
+// beginWalkBy gives what is asked for, in the order of the walk. It is put into room.
+func (l *lookups) beginWalkBy(r dns.Resolver, room *[MaxQueries]*lookup, domain string) []*lookup {
 	var names [MaxQueries]string
+	pending := room[:0]
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, d := range walkDomains(&names, domain) {
-		known = l.begin(r, d, dns.TypeTXT).isDone() && known
+		pending = append(pending, l.begin(r, d, dns.TypeTXT))
 	}
-	return known
+	return pending
+}
+
+// areDone tells whether there are answers to all, or none to come.
+func areDone(pending []*lookup) bool {
+	for _, k := range pending {
+		if !k.isDone() {
+			return false
+		}
+	}
+	return true
 }
 
 // walk begins a tree walk, unless it has begun, and waits for it. The result is that of
 // asking one name after the other, although all are asked at once.
 func (l *lookups) walk(domain string) *walk {
-	var pending [MaxQueries]*lookup
-	var names [MaxQueries]string
-	domains := walkDomains(&names, domain)
-	for i, d := range domains {
-		pending[i] = l.begin(l.others, d, dns.TypeTXT)
-	}
-	nodes := make([]node, 0, len(domains))
-	for _, k := range pending[:len(domains)] {
-		n := l.wait(k).node
-		if nodes = append(nodes, n); n.stops() {
+	var room [MaxQueries]*lookup
+	return l.follow(domain, l.beginWalkBy(l.others, &room, domain))
+}
+
+// follow waits for a walk that has begun.
+func (l *lookups) follow(domain string, pending []*lookup) *walk {
+	nodes := make([]node, 0, len(pending))
+	for _, k := range pending {
+		n := &l.wait(k).node
+		if nodes = append(nodes, *n); n.stops() {
 			break
 		}
 	}
@@ -209,9 +273,15 @@ func (l *lookups) walk(domain string) *walk {
 // exists tells whether a domain exists (RFC 9989 section 3.2.13: the answer to a query
 // of any type tells it).
 func (l *lookups) exists(domain string) (bool, error) {
-	k := l.wait(l.begin(l.resolver, domain, dns.TypeMX))
+	k := l.wait(l.beginExistence(domain))
 	l.raise()
-	return !k.answer.NXDomain, k.err
+	return !k.nxdomain, k.err
+}
+
+func (l *lookups) beginExistence(domain string) *lookup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.begin(l.resolver, domain, dns.TypeMX)
 }
 
 // end stops everything that is under way and waits for it. Idempotent.

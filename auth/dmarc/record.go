@@ -58,6 +58,11 @@ func ParseRecord(text string) (*Record, error) {
 	if !ok {
 		return nil, ErrNotDMARC
 	}
+	return parseTags(text, rest), nil
+}
+
+// parseTags reads the tags of a record, those behind the version.
+func parseTags(text, rest string) *Record {
 	p := recordParser{seen: tagV, Record: Record{
 		Text: text, PSD: 'u', ADKIM: Relaxed, ASPF: Relaxed, FailureOptions: defaultFailureOptions,
 	}}
@@ -67,7 +72,7 @@ func ParseRecord(text string) (*Record, error) {
 		p.tag(spec)
 	}
 	p.finish()
-	return &p.Record, nil
+	return &p.Record
 }
 
 // afterVersion strips the version, which is the first tag and compared with
@@ -79,7 +84,17 @@ func afterVersion(text string) (rest string, ok bool) {
 }
 
 // trim strips the white space of DKIM's tag-value syntax (RFC 6376 section 3.2).
-func trim(s string) string { return strings.Trim(s, " \t\r\n") }
+func trim(s string) string {
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // A tagSet holds which tags were seen.
 type tagSet uint16

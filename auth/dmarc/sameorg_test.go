@@ -94,3 +94,27 @@ func TestRelated(t *testing.T) {
 		}
 	}
 }
+
+// SameRegistrable is what Registrable gives for both.
+func TestSameRegistrable(t *testing.T) {
+	domains := []string{
+		"", ".", "com", "example.com", "a.example.com", "b.a.example.com", "xexample.com", "example.org", "org", "co.uk", "a.co.uk", "b.a.co.uk", "c.co.uk",
+		"github.io", "a.github.io", "b.github.io", "b.b.github.io", "192.0.2.1", "0.2.1", "2.1", "Example.com", "example.com.", "a.example.com.", ".example.com", "a..example.com",
+		"x.unlisted", "y.x.unlisted", "unlisted", "m", "om", "e.com", "ck", "www.ck", "a.www.ck", "a.b.ck",
+	}
+	same := 0
+	for _, a := range domains {
+		for _, b := range domains {
+			want := Registrable(a) == Registrable(b)
+			if got := SameRegistrable(a, b); got != want {
+				t.Errorf("%q and %q: %t", a, b, got)
+			}
+			if want && a != b {
+				same++
+			}
+		}
+	}
+	if same < 10 {
+		t.Errorf("only %d pairs are the same", same)
+	}
+}

@@ -41,7 +41,7 @@ type node struct {
 }
 
 // readNode reads the answer for _dmarc.domain (RFC 9989 section 4.10, step 2).
-func readNode(domain string, answer dns.Answer, err error) node {
+func readNode(domain string, answer *dns.Answer, err error) node {
 	n := node{domain: domain, nxdomain: answer.NXDomain}
 	if err != nil {
 		n.err = fmt.Errorf("dmarc: _dmarc.%s: %w", domain, err)
@@ -49,11 +49,12 @@ func readNode(domain string, answer dns.Answer, err error) node {
 	}
 	found := 0
 	for _, text := range answer.Texts {
-		if _, ok := afterVersion(text); !ok {
+		rest, ok := afterVersion(text)
+		if !ok {
 			continue
 		}
-		if found++; found == 1 {
-			n.record, _ = ParseRecord(text) // nil when it is too long
+		if found++; found == 1 && len(text) <= maxRecord {
+			n.record = parseTags(text, rest)
 		}
 	}
 	if found > 1 {

@@ -3,7 +3,8 @@ package dns
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"sync"
+	"time"
 )
 
 // Peek gives the answer that r would give at once, without asking anybody. It is not ok when there
@@ -24,14 +25,22 @@ func (c *Counting) Peek(q Question) (a Answer, ok bool) {
 }
 
 // An AtHand is a Resolver that gives only what a Cache has at hand, so that it never waits: with it,
-// what needs nothing else is evaluated without a goroutine. After one answer that it did not have
-// it gives none: the evaluation has to be repeated with the Counting. It is safe for concurrent use.
+// what needs nothing else is evaluated without a goroutine. It is for one evaluation. After one answer that it
+// did not have it gives none: the evaluation has to be repeated with the Counting. It is safe for concurrent use.
 type AtHand struct {
 	counting *Counting
 	cache    *Cache // nil: nothing is at hand
 
-	hits, kept atomic.Int64 // answers, and those of them that the cache counts
-	missed     atomic.Bool
+	mu     sync.Mutex
+	missed bool
+	basis  basis
+}
+
+// A basis is the answers that an evaluation had.
+type basis struct {
+	answers int
+	kept    int       // those of them that the Cache counts
+	expires time.Time // when the first of these does
 }
 
 var errNotAtHand = errors.New("dns: not in the cache")
@@ -39,7 +48,7 @@ var errNotAtHand = errors.New("dns: not in the cache")
 // AtHand gives what is in the Cache that c asks.
 func (c *Counting) AtHand() *AtHand {
 	cache, _ := c.Resolver.(*Cache)
-	return &AtHand{counting: c, cache: cache}
+	return &AtHand{counting: c, cache: cache, missed: cache == nil}
 }
 
 // Resolve implements Resolver.
@@ -52,29 +61,45 @@ func (h *AtHand) Resolve(_ context.Context, q Question) (Answer, error) {
 
 // Peek is Resolve without an error.
 func (h *AtHand) Peek(q Question) (a Answer, ok bool) {
-	if h.cache == nil || h.missed.Load() {
-		h.missed.Store(true)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.missed {
 		return Answer{}, false
 	}
-	if a, ok = h.cache.glance(q, false); !ok {
-		h.missed.Store(true)
+	a, expires, ok := h.cache.glance(q, false)
+	if !ok {
+		h.missed = true
 		return Answer{}, false
 	}
-	h.hits.Add(1)
+	h.basis.answers++
 	if a.TTL > 0 { // else it is the answer for a name that DNS can't carry
-		h.kept.Add(1)
+		h.basis.add(basis{kept: 1, expires: expires})
 	}
 	return a, true
 }
 
+// add adds answers of which some are kept.
+func (b *basis) add(more basis) {
+	if b.kept == 0 || more.expires.Before(b.expires) {
+		b.expires = more.expires
+	}
+	b.answers, b.kept = b.answers+more.answers, b.kept+more.kept
+}
+
 // Missed tells whether an answer was not at hand, so that what was found means nothing.
-func (h *AtHand) Missed() bool { return h.missed.Load() }
+func (h *AtHand) Missed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.missed
+}
 
 // Count counts the answers, here and in the Cache. Those of an evaluation that has to be repeated are
 // not to be counted.
 func (h *AtHand) Count() {
-	h.counting.hits.Add(h.hits.Load())
-	if n := h.kept.Load(); n > 0 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counting.hits.Add(int64(h.basis.answers))
+	if n := h.basis.kept; n > 0 {
 		h.cache.counted(uint64(n))
 	}
 }

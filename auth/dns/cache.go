@@ -21,7 +21,8 @@ type Cache struct {
 	Resolver Resolver
 
 	// Entries bounds the answers of all types together. Their memory is
-	// bounded too, at 1 KiB for each on average. Zero means 100,000.
+	// bounded too, at 1 KiB for each on average. What Remember keeps beside them takes
+	// at most an eighth as much. Zero means 100,000.
 	Entries int
 
 	// MaxTTL bounds how long an answer is kept, whatever MinTTL and
@@ -43,6 +44,8 @@ type Cache struct {
 	once   sync.Once
 	stores [5]*store // see store
 
+	results *Parsed[result] // see Remember
+
 	// The fields above with their defaults.
 	maxTTL, negativeTTL time.Duration
 	now                 func() time.Time
@@ -62,6 +65,7 @@ func (c *Cache) start() {
 	for i := range c.stores {
 		c.stores[i] = newStore(max(entries/8, 1))
 	}
+	c.results = NewParsed[result](entries / 32)        // of ParsedBytes, not 1 KiB
 	c.stores[storeOfTXT] = newStore(max(entries/2, 1)) // all of SPF, DKIM and DMARC
 }
 
@@ -91,7 +95,7 @@ func (c *Cache) Resolve(ctx context.Context, q Question) (Answer, error) {
 	if err != nil || !ok {
 		return impossible, err
 	}
-	if a, ok := c.peek(q, true); ok {
+	if a, _, ok := c.peek(q, true); ok {
 		return a, nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -102,25 +106,30 @@ func (c *Cache) Resolve(ctx context.Context, q Question) (Answer, error) {
 
 // Peek gives the answer that Resolve would give without asking anybody or waiting; not ok when
 // there is none. It does not allocate for a name that is canonical.
-func (c *Cache) Peek(q Question) (a Answer, ok bool) { return c.glance(q, true) }
+func (c *Cache) Peek(q Question) (a Answer, ok bool) {
+	a, _, ok = c.glance(q, true)
+	return a, ok
+}
 
-// glance is Peek; count says whether Stats counts a hit.
-func (c *Cache) glance(q Question, count bool) (a Answer, ok bool) {
+// glance is Peek; count says whether Stats counts a hit. It tells, too, when an answer that is kept expires.
+func (c *Cache) glance(q Question, count bool) (a Answer, expires time.Time, ok bool) {
 	q, ok, err := q.check()
 	if err != nil || !ok {
-		return impossible, err == nil
+		return impossible, time.Time{}, err == nil
 	}
 	return c.peek(q, count)
 }
 
+// peek is glance for a checked question.
+func (c *Cache) peek(q Question, count bool) (a Answer, expires time.Time, ok bool) {
+	c.once.Do(c.start)
+	now := c.now()
+	a, ok = c.shard(q).get(q.Name, now, count)
+	return a, now.Add(a.TTL), ok
+}
+
 // counted counts hits that glance did not.
 func (c *Cache) counted(hits uint64) { c.hits.Add(hits) }
-
-// peek looks for a checked question.
-func (c *Cache) peek(q Question, count bool) (a Answer, ok bool) {
-	c.once.Do(c.start)
-	return c.shard(q).get(q.Name, c.now(), count)
-}
 
 // keep stores an answer as long as it may be kept.
 func (c *Cache) keep(q Question, a Answer) {

@@ -64,20 +64,20 @@ func lowerASCII(s string) string {
 // 3.5, RFC 3596 section 2.5), canonical. An IPv4 address that is mapped to IPv6
 // counts as IPv6: callers unmap it.
 func ReverseName(ip netip.Addr) string {
-	var b []byte
+	b := make([]byte, 0, len("f.")*32+len("ip6.arpa"))
 	if ip.Is4() {
 		octets := ip.As4()
 		for _, octet := range slices.Backward(octets[:]) {
 			b = append(strconv.AppendUint(b, uint64(octet), 10), '.')
 		}
-		return string(b) + "in-addr.arpa"
+		return string(append(b, "in-addr.arpa"...))
 	}
 	const digits = "0123456789abcdef"
 	octets := ip.As16()
 	for _, octet := range slices.Backward(octets[:]) {
 		b = append(b, digits[octet&15], '.', digits[octet>>4], '.')
 	}
-	return string(b) + "ip6.arpa"
+	return string(append(b, "ip6.arpa"...))
 }
 
 // fromText turns a name in presentation format (RFC 1035 section 5.1), final

@@ -1,10 +1,10 @@
 package iprev
 
 import (
+	"bytes"
 	"encoding/hex"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -27,23 +27,43 @@ func Generic(name string, ip netip.Addr) bool {
 }
 
 func generic4(name string, ip [4]byte) bool {
-	if countDigits(name) < 4 && longestHex(name) < 8 {
+	numbers := [4]int{int(ip[0]), int(ip[1]), int(ip[2]), int(ip[3])}
+	if countDigits(name) >= 4 && hasNumbers(name, 10, numbers) {
+		return true
+	}
+	if longestHex(name) < 8 {
 		return false // nearly every name that somebody has chosen
 	}
-	decimal := make([]string, 4)
-	var padded, padded2 string
-	for i := range ip {
-		decimal[i] = strconv.Itoa(int(ip[i]))
-		padded, padded2 = padded+threeDigits(ip[i]), padded2+threeDigits(ip[3-i])
+	var room [maxName]byte
+	text := joined(room[:0], name)
+	padded, digits := make([]byte, 0, 12), make([]byte, 0, 8)
+	for range 2 {
+		padded, digits = padded[:0], hex.AppendEncode(digits[:0], ip[:])
+		for _, b := range ip {
+			padded = append(padded, '0'+b/100, '0'+b/10%10, '0'+b%10)
+		}
+		if bytes.Contains(text, padded) || bytes.Contains(text, digits) {
+			return true
+		}
+		slices.Reverse(ip[:])
 	}
-	digits := hex.EncodeToString(ip[:])
-	slices.Reverse(ip[:])
-	return hasNumbers(name, "0123456789", decimal) || containsAny(joined(name), padded, padded2, digits, hex.EncodeToString(ip[:]))
+	return false
 }
 
-func threeDigits(b byte) string { return string([]byte{'0' + b/100, '0' + b/10%10, '0' + b%10}) }
-
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isSeparator(c byte) bool { return c == '.' || c == '-' || c == '_' || c == 'x' }
+
+// digit is the value of a digit, up to 15; not ok for another character.
+func digit(c byte) (value int, ok bool) {
+	switch {
+	case isDigit(c):
+		return int(c - '0'), true
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10, true
+	}
+	return 0, false
+}
 
 func countDigits(name string) (n int) {
 	for i := range len(name) {
@@ -58,11 +78,10 @@ func countDigits(name string) (n int) {
 func longestHex(name string) (longest int) {
 	n := 0
 	for i := range len(name) {
-		switch c := name[i]; {
-		case isDigit(c) || 'a' <= c && c <= 'f':
+		if _, ok := digit(name[i]); ok {
 			n++
 			longest = max(longest, n)
-		case strings.IndexByte(separators, c) < 0:
+		} else if !isSeparator(name[i]) {
 			n = 0
 		}
 	}
@@ -71,74 +90,87 @@ func longestHex(name string) (longest int) {
 
 func generic6(name string, ip netip.Addr) bool {
 	all := ip.As16()
-	digits := []byte(hex.EncodeToString(all[8:]))
-	groups := make([]string, 4)
+	half := all[8:]
+	var groups [4]int
 	for i := range groups {
-		groups[i] = trimZeros(string(digits[4*i : 4*i+4]))
+		groups[i] = int(half[2*i])<<8 | int(half[2*i+1])
 	}
-	text := joined(name)
-	if hasNumbers(name, hexDigits, groups) || strings.Contains(text, string(digits)) {
+	return hasNumbers(name, 16, groups) || longestHex(name) >= 16 && hasDigits(name, half) || hasCompressed(name, ip)
+}
+
+// hasDigits tells whether all hexadecimal digits of an address stand in a name, in order or reversed.
+func hasDigits(name string, ip []byte) bool {
+	var room [maxName]byte
+	text := joined(room[:0], name)
+	digits := hex.AppendEncode(make([]byte, 0, 16), ip)
+	if bytes.Contains(text, digits) {
 		return true
 	}
 	slices.Reverse(digits)
-	return strings.Contains(text, string(digits)) || hasCompressed(name, ip.String())
+	return bytes.Contains(text, digits)
 }
 
 const (
 	hexDigits  = "0123456789abcdef"
 	separators = ".-_x"
+	maxName    = 253 // bytes of a domain name
 )
 
-// joined is a name without what may stand between the parts of an address.
-func joined(name string) string {
-	return strings.Map(func(c rune) rune {
-		if strings.ContainsRune(separators, c) {
-			return -1
+// joined appends a name to b, without what may stand between the parts of an address.
+func joined(b []byte, name string) []byte {
+	for i := range len(name) {
+		if !isSeparator(name[i]) {
+			b = append(b, name[i])
 		}
-		return c
-	}, name)
+	}
+	return b
 }
 
-func containsAny(text string, parts ...string) bool {
-	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
-}
-
-// hasNumbers tells whether numbers stand in a name, in order or reversed, each with or without zeros
-// before it and with separators between two.
-func hasNumbers(name, digits string, numbers []string) bool {
-	reversed := slices.Clone(numbers)
-	slices.Reverse(reversed)
-	var run []string // the numbers that end here
-	for name != "" {
-		number := name[:len(name)-len(strings.TrimLeft(name, digits))]
-		if number == "" {
-			name, run = name[1:], nil
+// hasNumbers tells whether four numbers, below 65,536, stand in a name, in order or reversed, each with or
+// without zeros before it and with separators between two.
+func hasNumbers(name string, base int, numbers [4]int) bool {
+	reversed := [4]int{numbers[3], numbers[2], numbers[1], numbers[0]}
+	var last [4]int // the numbers that end here
+	count := 0
+	for i := 0; i < len(name); {
+		value, end := number(name, i, base)
+		if end == i {
+			i, count = i+1, 0
 			continue
 		}
-		run = append(run, trimZeros(number))
-		if last := run[max(0, len(run)-len(numbers)):]; slices.Equal(last, numbers) || slices.Equal(last, reversed) {
+		last = [4]int{last[1], last[2], last[3], value}
+		if count++; count >= 4 && (last == numbers || last == reversed) {
 			return true
 		}
-		name = strings.TrimLeft(name[len(number):], separators)
+		for i = end; i < len(name) && isSeparator(name[i]); {
+			i++
+		}
 	}
 	return false
 }
 
-func trimZeros(number string) string {
-	if number = strings.TrimLeft(number, "0"); number == "" {
-		return "0"
+// number reads the number at i and tells where it ends; 65,536 is any that is larger.
+func number(name string, i, base int) (value, end int) {
+	for ; i < len(name); i++ {
+		d, ok := digit(name[i])
+		if !ok || d >= base {
+			break
+		}
+		value = min(value*base+d, 1<<16)
 	}
-	return number
+	return value, i
 }
 
-// hasCompressed tells whether a name has the text of an IPv6 address, which has "::" in it, with
+// hasCompressed tells whether a name has the text of an IPv6 address that has "::" in it, with
 // something else for ":".
-func hasCompressed(name, address string) bool {
-	if !strings.Contains(address, "::") {
+func hasCompressed(name string, ip netip.Addr) bool {
+	var room [len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")]byte
+	address := ip.AppendTo(room[:0])
+	if !bytes.Contains(address, []byte("::")) {
 		return false
 	}
 	for _, separator := range separators {
-		text := strings.ReplaceAll(address, ":", string(separator))
+		text := strings.ReplaceAll(string(address), ":", string(separator))
 		before, after, found := strings.Cut(name, text)
 		if found && !endsIn(before, hexDigits) && strings.TrimLeft(after, hexDigits) == after {
 			return true

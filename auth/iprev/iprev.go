@@ -16,7 +16,6 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 
 	"assay/auth/dns"
@@ -37,7 +36,7 @@ const (
 	PermError Result = "permerror" // there are no PTR names, or the client has no IP address
 )
 
-// An Outcome is all that the lookup found.
+// An Outcome is all that the lookup found. Its slices are shared: nobody changes them.
 type Outcome struct {
 	Result    Result
 	IP        netip.Addr // IPv4 where it was mapped to IPv6, without a zone
@@ -60,18 +59,46 @@ func Lookup(ctx context.Context, r dns.Resolver, ip netip.Addr) Outcome {
 		o.Result, o.Err = PermError, errNoAddress
 		return o
 	}
+	key := memoryKey(o.IP)
+	if known, ok := dns.Recall(r, key); ok {
+		return *known.(*Outcome)
+	}
+	o.find(ctx, r)
+	if o.Result != TempError {
+		known := o // else all would be on the heap
+		dns.Remember(r, key, &known, known.bytes())
+	}
+	return o
+}
+
+// memoryKey is what an outcome depends on besides the answers of DNS.
+func memoryKey(ip netip.Addr) string {
+	b := ip.As16() // unmapped: of another family than any IPv6 address
+	return "iprev:" + string(b[:])
+}
+
+// bytes is the memory of an outcome, about.
+func (o *Outcome) bytes() int {
+	n := 160
+	for _, name := range o.Names {
+		n += 32 + len(name)
+	}
+	return n
+}
+
+// find asks for the names, then for their addresses.
+func (o *Outcome) find(ctx context.Context, r dns.Resolver) {
 	answer, err := r.Resolve(ctx, dns.Question{Name: dns.ReverseName(o.IP), Type: dns.TypePTR})
 	if err != nil {
 		o.Result, o.Err = TempError, fmt.Errorf("iprev: names of %s: %w", o.IP, err)
-		return o
+		return
 	}
 	if len(answer.Hosts) == 0 {
 		o.Result, o.Err = PermError, errNoNames
-		return o
+		return
 	}
 	o.Names = hostNames(answer.Hosts)
 	o.confirm(ctx, r)
-	return o
 }
 
 // confirm finds out which names have the address.
@@ -86,6 +113,7 @@ func (o *Outcome) confirm(ctx context.Context, r dns.Resolver) {
 			o.Confirmed = append(o.Confirmed, name)
 		}
 	}
+	o.Names, o.Confirmed = slices.Clip(o.Names), slices.Clip(o.Confirmed) // they are shared
 	switch {
 	case len(o.Confirmed) > 0:
 		o.Result = Pass
@@ -126,6 +154,20 @@ func (p *reply) recovered() {
 // in the caller's goroutine. What is at hand takes no goroutine.
 func resolveAll(ctx context.Context, r dns.Resolver, names []string, typ dns.Type) []reply {
 	replies := make([]reply, len(names))
+	if len(names) == 1 {
+		replies[0].Answer, replies[0].err = r.Resolve(ctx, dns.Question{Name: names[0], Type: typ})
+		return replies
+	}
+	resolveInto(ctx, replies, r, names, typ)
+	for i := range replies {
+		if p := replies[i].panicked; p != nil {
+			panic(p)
+		}
+	}
+	return replies
+}
+
+func resolveInto(ctx context.Context, replies []reply, r dns.Resolver, names []string, typ dns.Type) {
 	var running sync.WaitGroup
 	for i, name := range names {
 		q := dns.Question{Name: name, Type: typ}
@@ -139,12 +181,6 @@ func resolveAll(ctx context.Context, r dns.Resolver, names []string, typ dns.Typ
 		})
 	}
 	running.Wait()
-	for i := range replies {
-		if p := replies[i].panicked; p != nil {
-			panic(p)
-		}
-	}
-	return replies
 }
 
 // hostNames keeps the first MaxNames that are host names: the text of others,
@@ -167,10 +203,14 @@ func hostNames(hosts []string) []string {
 // and, as it is in use, "_", and is not an IPv4 address.
 func isHostName(name string) bool {
 	for i := range len(name) {
-		if !strings.Contains("abcdefghijklmnopqrstuvwxyz0123456789-_.", name[i:i+1]) {
+		if c := name[i]; !('a' <= c && c <= 'z') && !isDigit(c) && c != '-' && c != '_' && c != '.' {
 			return false
 		}
 	}
-	top := name[strings.LastIndexByte(name, '.')+1:]
-	return strings.Trim(top, "0123456789") != ""
+	for i := len(name) - 1; i >= 0 && name[i] != '.'; i-- {
+		if !isDigit(name[i]) {
+			return true
+		}
+	}
+	return false
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -175,6 +176,36 @@ func BenchmarkLookup(b *testing.B) {
 	for b.Loop() {
 		if o := Lookup(context.Background(), r, ip); o.Result != Pass {
 			b.Fatal(o)
+		}
+	}
+}
+
+// What is remembered of a client is what a lookup finds.
+func TestRemembered(t *testing.T) {
+	zone := `. SOA ns. admin. 1 7200 900 1209600 300
+1.2.0.192.in-addr.arpa. PTR b.example.
+1.2.0.192.in-addr.arpa. PTR a.example.
+a.example. A 192.0.2.1
+2.2.0.192.in-addr.arpa. PTR b.example.
+`
+	counting := &dns.Counting{Resolver: &dns.Cache{Resolver: dnstest.NewResolver(t, zone), MinTTL: time.Hour}}
+	for _, ip := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "::ffff:192.0.2.1", "2001:db8::1"} {
+		addr := netip.MustParseAddr(ip)
+		want := Lookup(t.Context(), counting, addr)
+		var hits int
+		for i := range 3 {
+			before, h := counting.Hits(), counting.AtHand()
+			if _, ok := dns.Recall(counting.AtHand(), memoryKey(addr.Unmap())); ok != (i > 0 || ip == "::ffff:192.0.2.1") {
+				t.Errorf("%s: remembered %t, time %d", ip, ok, i)
+			}
+			if got := Lookup(t.Context(), h, addr); !reflect.DeepEqual(got, want) || h.Missed() {
+				t.Errorf("%s: %+v, want %+v", ip, got, want)
+			}
+			h.Count()
+			if n := counting.Hits() - before; n == 0 || i > 0 && n != hits {
+				t.Errorf("%s: %d hits, first %d", ip, n, hits)
+			}
+			hits = counting.Hits() - before
 		}
 	}
 }

@@ -87,24 +87,40 @@ func (c *Checker) check(ctx context.Context, identity Identity, q Query, local, 
 	if !ip.IsValid() || !isMailDomain(domain) {
 		return o
 	}
+	key := c.memoryKey(ip, domain)
+	if ctx.Err() == nil {
+		if known, ok := dns.Recall(c.Resolver, key); ok {
+			known.(*finding).tell(&o)
+			return o
+		}
+	}
 	e := &evaluation{checker: c, lookups: newLookups(c), ip: ip, helo: heloName(q.Helo), local: local, domain: domain}
+	e.tell(ctx, &o)
+	if o.Err == nil && !e.personal {
+		dns.Remember(c.Resolver, key, newFinding(&o), findingBytes+len(o.Mechanism))
+	}
+	return o
+}
+
+// tell evaluates the record of the domain.
+func (e *evaluation) tell(ctx context.Context, o *Outcome) {
 	if e.lookups.ahead {
 		ahead, cancel := context.WithCancel(ctx)
 		defer e.lookups.running.Wait()
 		defer cancel()
 		ctx = ahead
 	}
-	v, err := e.checkHost(ctx, domain)
+	v, err := e.checkHost(ctx, e.domain)
 	o.Lookups, o.Voids = e.terms, e.voids
 	if err != nil {
-		o.Result, o.Err = errorResult(err), outcomeError(domain, err)
-		return o
+		o.Result, o.Err = errorResult(err), outcomeError(e.domain, err)
+		return
 	}
 	o.Result, o.Mechanism = v.result, v.directive
 	if v.result == Fail {
 		o.Explanation = e.explain(ctx, v)
+		e.personal = e.personal || v.exp != nil
 	}
-	return o
 }
 
 func (c *Checker) maxVoids() int {

@@ -24,6 +24,7 @@ type evaluation struct {
 	voids      int               // lookups without records, so far
 	validated  map[string]string // %{p} by the domain that it is for
 	explaining bool              // the result is certain: nothing counts any more
+	personal   bool              // what was found may not be so for another local-part or HELO name, or later
 }
 
 // A verdict is what one record, or those that it redirects to, says.

@@ -22,6 +22,7 @@ func (e *evaluation) expandName(ctx context.Context, m macroString, domain strin
 	if text, ok := m.constant(); ok {
 		return cleanName(text), nil
 	}
+	e.personal = e.personal || m.isPersonal()
 	if !message.IsASCII(e.local) && m.namesLocalPart() {
 		return "", errNoTarget // RFC 8616 section 4
 	}
@@ -51,6 +52,16 @@ func (m macroString) namesLocalPart() bool {
 		}
 	}
 	return false
+}
+
+// isPersonal tells whether a target-name depends on more than the domains and the client's address.
+func (m macroString) isPersonal() bool {
+	for i := range m {
+		if m[i].letter == 'h' {
+			return true
+		}
+	}
+	return m.namesLocalPart()
 }
 
 // cleanName drops a final dot, then labels from the left until the name fits.

@@ -62,6 +62,9 @@ func isMailDomain(domain string) bool {
 	if !strings.Contains(domain, ".") || !isVisible(domain, false) || domain[0] == '[' {
 		return false
 	}
+	if !isDigit(domain[len(domain)-1]) && !strings.Contains(domain, ":") {
+		return true // no form of an address
+	}
 	_, err := netip.ParseAddr(domain)
 	return err != nil
 }
