@@ -64,11 +64,24 @@ func collect(h message.Header, maxTags int) *chain {
 	return &c
 }
 
+// hasFields tells whether a header has an ARC field.
+func hasFields(h message.Header) bool {
+	for i := range h {
+		if f := &h[i]; mayBeField(f) && (f.Is(AuthenticationResults) || f.Is(MessageSignature) || f.Is(Seal)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBeField is false for nearly every field.
+func mayBeField(f *message.Field) bool { return len(f.Name) >= len(Seal) && f.Name[0]|0x20 == 'a' }
+
 // reader is the method that reads a field; nil if it is no ARC field.
 func (c *chain) reader(f message.Field) func(int, message.Field) *failure {
 	switch {
-	case len(f.Name) < len(Seal) || f.Name[0]|0x20 != 'a':
-		return nil // nearly every field
+	case !mayBeField(&f):
+		return nil
 	case f.Is(AuthenticationResults):
 		return c.addResults
 	case f.Is(MessageSignature):

@@ -45,7 +45,7 @@ type Validator struct {
 // one at a time. Finish or Cancel must be called; nothing of it is running after
 // either.
 type Validation struct {
-	chain    *chain
+	chain    *chain // nil when there is none
 	header   message.Header
 	body     *dkim.BodyHashes
 	keys     *dkim.Keys // nil when nothing is looked up
@@ -63,10 +63,10 @@ type Validation struct {
 // full between Begin and Finish. A context that is done ends the lookups, which makes
 // the chain fail.
 func (v *Validator) Begin(ctx context.Context, h message.Header, body *dkim.BodyHashes) *Validation {
-	n := &Validation{chain: collect(h, v.MaxTags), header: h, body: body, maxBytes: v.maxHeaderBytes()}
-	if n.chain.fields == 0 {
-		return n
+	if !hasFields(h) {
+		return new(Validation)
 	}
+	n := &Validation{chain: collect(h, v.MaxTags), header: h, body: body, maxBytes: v.maxHeaderBytes()}
 	v.read(n.chain, h)
 	if n.verdict = v.check(n.chain); n.verdict == nil {
 		n.keys = dkim.NewKeys(ctx, v.Resolver, v.Keys)
@@ -167,7 +167,7 @@ func (n *Validation) Cancel() {
 // Cancel. It panics with a *dns.Panic if the resolver did; then nothing is running
 // any more either.
 func (n *Validation) Finish() Outcome {
-	if n.ended || n.chain.fields == 0 {
+	if n.ended || n.chain == nil {
 		n.ended = true
 		return Outcome{Result: None}
 	}

@@ -121,7 +121,7 @@ func (n *Validation) sealHashes() []*dkim.HeaderHash {
 
 // verify waits for the key and verifies b= over a header hash.
 func (s *signature) verify(out *Signature, hash *dkim.HeaderHash) *failure {
-	sum, err := hash.Sum()
+	sum, err := hash.End()
 	if err != nil {
 		return s.fail(out, &failure{reason: "malformed line end in signed header", err: err})
 	}

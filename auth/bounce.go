@@ -81,8 +81,11 @@ const (
 // now: a slow body takes nothing from them. Cancel ends them, and so does ctx unless that
 // is by its deadline.
 func beginBounce(ctx context.Context, env Envelope, h message.Header, accepted []string, v dkim.Verifier, maxDepth int) *bounce {
+	if env.MailFrom != "" || env.MoreRcpt {
+		return nil
+	}
 	m, ok := readMultipart(h)
-	if env.MailFrom != "" || env.MoreRcpt || !ok || !m.report && maxDepth < 2 || !fromMailSystem(h) {
+	if !ok || !m.report && maxDepth < 2 || !fromMailSystem(h) {
 		return nil
 	}
 	b := &bounce{ctx: ctx, rcpt: env.Rcpt, accepted: accepted, verifier: v, maxDepth: maxDepth}

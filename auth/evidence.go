@@ -45,7 +45,9 @@ func (c *Check) weigh(deadline time.Time) {
 	if r.blocks = c.s.v.Spoofed.Blocks(); r.blocks {
 		r.claims = claimsOf(c.header, r.DKIM, r.Envelope.Excess != "")
 	}
-	for i := range c.authorDomains() {
+	r.senders = r.findSenders()
+	e.Authors, r.entries = c.room.evidence[:0], c.room.entries[:0]
+	for i := range c.authors {
 		e.Authors = append(e.Authors, c.s.v.author(r, i))
 		r.entries = append(r.entries, c.s.v.entry(r, i))
 		e.Authors[i].Blocked = r.entries[i] != nil && r.entries[i].Block
@@ -64,8 +66,8 @@ func (v *Verifier) author(r *Report, i int) compauth.Author {
 	domain := r.Authors.List[i].Domain
 	a := compauth.Author{Domain: domain, DMARC: r.Authored[i], Accepted: v.accepts(domain), Vouched: r.Override.ODA}
 	if !r.unreadable() {
-		a.PTRWithin = slices.ContainsFunc(r.IPRev.Confirmed, func(name string) bool {
-			return message.IsWithin(name, domain) && len(v.named([]string{name}, r.IPRev.IP, domain)) > 0
+		a.PTRWithin = slices.ContainsFunc(r.knownSenders().telling, func(name string) bool {
+			return message.IsWithin(name, domain) && (name == domain || !v.shared(name))
 		})
 	}
 	return a

@@ -32,6 +32,15 @@ type search struct {
 	ctx  context.Context
 	r    *Report           // what the methods found
 	orgs *dmarc.Evaluation // of the message
+	dns  dns.Resolver      // for hints; a dns.AtHand: nothing may wait
+
+	waits bool // with a dns.AtHand: something else would have had to wait
+}
+
+// atHand tells that nothing may wait.
+func (s *search) atHand() bool {
+	_, ok := s.dns.(*dns.AtHand)
+	return ok
 }
 
 // wantsHints tells whether anybody has a use for what only the implicit rules need: they
@@ -51,31 +60,25 @@ func (c *Check) lookFurther(deadline time.Time) {
 	}
 	ctx := withDeadline(c.s.ctx, deadline)
 	defer ctx.cancel()
-	s := &search{c: c, ctx: ctx, r: &c.report, orgs: c.dmarc}
+	s := &search{c: c, ctx: ctx, r: &c.report, orgs: c.dmarc, dns: c.s.dns.hints}
 	if time.Since(c.began) > c.s.v.Timeout/2 { // too little is left of the time for the lookups that began with the body
-		s.orgs = c.evaluator().Begin(ctx, c.authorDomains(), nil)
+		evaluator := c.evaluator()
+		s.orgs = evaluator.Begin(ctx, c.authors, nil)
 		defer s.orgs.Cancel()
 	}
-	unknown := make([]bool, len(c.report.Evidence.Authors))
-	work := make([]func(), 0, len(undecided))
-	for _, i := range undecided {
-		work = append(work, func() { unknown[i] = s.author(i) })
-	}
-	inParallel(work...)
-	c.report.HintsUnknown = c.s.v.Implicit && slices.Contains(unknown, true)
+	unknown := anyOf(len(undecided), func(i int) bool { return s.author(undecided[i]) })
+	c.report.HintsUnknown = c.s.v.Implicit && unknown
 }
 
 // undecidedReason is the reason of the verdict on a From domain as if the implicit rules
 // were allowed; ok when a rule that needs more evidence stands above the one that decides.
 func undecidedReason(e *compauth.Evidence, i int) (reason compauth.Reason, ok bool) {
-	supposed := *e
-	supposed.Implicit = true
-	verdict := compauth.EvaluateAuthor(&supposed, i)
-	switch verdict.Reason {
+	reason = compauth.EvaluateAuthorImplicit(e, i).Reason
+	switch reason {
 	case 2, 100, 109, 111, 112, 130, 502, 501:
-		return verdict.Reason, false
+		return reason, false
 	}
-	return verdict.Reason, true
+	return reason, true
 }
 
 // author looks for more about one From domain. Unknown tells that it found no hint, and DNS
@@ -123,10 +126,13 @@ func (s *search) history(i int, related relation) compauth.Reason {
 func (s *search) all(i int) (unknown bool) {
 	a := &s.r.Evidence.Authors[i]
 	var h hints
-	inParallel(
-		func() { h = s.hints(a.Domain) },
-		func() { a.History = s.history(i, relatedTo(a.Domain, s.orgs)) },
-	)
+	ask := func() { a.History = s.history(i, relatedTo(a.Domain, s.orgs)) }
+	if s.c.early != nil { // they are asked for already
+		ask()
+		h = s.hints(a.Domain)
+	} else {
+		inParallel(func() { h = s.hints(a.Domain) }, ask)
+	}
 	a.PTROrg, a.PTRUnconfirmed, a.MX, a.Neighbour = h.ptrOrg, h.ptrUnconfirmed, h.mx, h.neighbour
 	return h.unknown && a.History == 0
 }
@@ -148,17 +154,34 @@ func (s *search) lookUp(author string) hints {
 	errs := make([]error, 4)
 	related := relatedTo(author, s.orgs)
 	confirmed := s.c.s.v.named(s.r.IPRev.Confirmed, s.r.IPRev.IP, author)
-	others := slices.DeleteFunc(s.c.s.v.named(s.r.IPRev.Names, s.r.IPRev.IP, author), func(name string) bool { return slices.Contains(confirmed, name) })
-	inParallel(
+	others := without(s.c.s.v.named(s.r.IPRev.Names, s.r.IPRev.IP, author), func(name string) bool { return slices.Contains(confirmed, name) })
+	if s.atHand() && !s.orgs.AtHand(author, slices.Concat(confirmed, others)...) {
+		s.waits = true
+		return h
+	}
+	s.inParallel(
 		unless(len(confirmed) == 0, func() { h.ptrOrg, errs[0] = anyRelated(confirmed, related) }),
 		unless(len(others) == 0, func() { h.ptrUnconfirmed, errs[1] = anyRelated(others, related) }),
 		func() { near, errs[2] = s.neighbours(author) },
-		func() { h.mx, h.neighbour, errs[3] = s.mailHosts(author, telling(s.r.IPRev.Confirmed, s.r.IPRev.IP)) },
+		func() { h.mx, h.neighbour, errs[3] = s.mailHosts(author, s.r.knownSenders().telling) },
 	)
 	h.neighbour = h.neighbour || near
 	found := h.ptrOrg || h.ptrUnconfirmed || h.mx || h.neighbour
 	h.unknown = !found && (unanswered(errors.Join(errs...)) || s.r.IPRev.Result == iprev.TempError)
 	return h
+}
+
+// inParallel is inParallel where something may wait, else one after the other.
+func (s *search) inParallel(work ...func()) {
+	if !s.atHand() {
+		inParallel(work...)
+		return
+	}
+	for _, f := range work {
+		if f != nil {
+			f()
+		}
+	}
 }
 
 // unanswered tells whether DNS kept an answer back, and not the budget of the message.
@@ -185,7 +208,7 @@ func anyKnown(n int, f func(i int) (bool, error)) (bool, error) {
 
 // neighbours tells whether one of the hosts is in the client's network.
 func (s *search) neighbours(hosts ...string) (bool, error) {
-	return iprev.AnyWithin(s.ctx, s.c.s.dns.hints, hosts, iprev.Network(s.r.Envelope.IP))
+	return iprev.AnyWithin(s.ctx, s.dns, hosts, iprev.Network(s.r.Envelope.IP))
 }
 
 // mailHosts compares the MX hosts of a From domain with the client and its names: mx is rule 23,
@@ -195,7 +218,7 @@ func (s *search) mailHosts(author string, names []string) (mx, near bool, err er
 	if !s.r.Envelope.IP.IsValid() {
 		return false, false, nil
 	}
-	hosts, err := iprev.MailHosts(s.ctx, s.c.s.dns.hints, author)
+	hosts, err := iprev.MailHosts(s.ctx, s.dns, author)
 	if err != nil {
 		return false, false, err
 	}
@@ -207,7 +230,11 @@ func (s *search) mailHosts(author string, names []string) (mx, near bool, err er
 	})
 	var org, addresses error
 	pairs := mailPairs(hosts, names)
-	inParallel(
+	if s.atHand() && len(pairs) > 0 {
+		s.waits = true
+		return false, false, nil
+	}
+	s.inParallel(
 		unless(len(pairs) == 0, func() {
 			mx, org = anyKnown(len(pairs), func(i int) (bool, error) { return s.orgs.SameOrg(pairs[i].host, pairs[i].name) })
 		}),
@@ -224,7 +251,7 @@ func mailPairs(hosts, names []string) []mailPair {
 	var pairs []mailPair
 	for _, host := range hosts {
 		for _, name := range names {
-			if dmarc.Registrable(host) == dmarc.Registrable(name) && len(pairs) < maxPairs {
+			if len(pairs) < maxPairs && sameRegistrable(host, name) {
 				pairs = append(pairs, mailPair{host, name})
 			}
 		}
@@ -232,21 +259,27 @@ func mailPairs(hosts, names []string) []mailPair {
 	return pairs
 }
 
+// sameRegistrable tells whether the Public Suffix List sees two domains in one organization.
+func sameRegistrable(a, b string) bool {
+	return dmarc.SameRegistrable(a, b)
+}
+
 // lookEarly starts the search for hints while the body comes, when it is certain that only SPF
 // could still authenticate the author: there is one, no signature may be aligned, no sealer may vouch.
-func (c *Check) lookEarly(ctx context.Context) {
-	v, authors := c.s.v, c.report.Authors
+// Signers are the domains whose signatures may pass.
+func (c *Check) lookEarly(ctx context.Context, signers []string) {
+	v, authors := c.s.v, &c.report.Authors
 	if !v.wantsHints() || len(authors.List) != 1 || authors.Err != nil || c.report.Lost || c.bounce != nil {
 		return
 	}
 	if v.Sealers.Len() > 0 && c.header.Count(arc.Seal) > 0 {
 		return
 	}
-	domains, org := c.signers(), dmarc.Registrable(authors.List[0].Domain)
-	if slices.ContainsFunc(domains, func(domain string) bool { return dmarc.Registrable(domain) == org }) {
+	author := authors.List[0].Domain
+	if slices.ContainsFunc(signers, func(domain string) bool { return sameRegistrable(domain, author) }) {
 		return
 	}
-	c.early = c.startEarly(ctx, domains)
+	c.early = c.startEarly(ctx, signers)
 }
 
 // startEarly starts the search as if the signatures of the domains passed.
@@ -256,10 +289,28 @@ func (c *Check) startEarly(ctx context.Context, domains []string) *task[*hints] 
 		r.DKIM = append(r.DKIM, dkim.Outcome{Result: dkim.Pass, Domain: domain}) // it may: the sender may be blocked for it
 	}
 	mailFrom, names := c.s.spf, c.s.iprev
+	if t := c.earlyAtHand(ctx, &r, mailFrom, names); t != nil {
+		return t
+	}
 	return start(ctx, func(ctx context.Context) *hints {
-		s := &search{c: c, ctx: ctx, r: &r, orgs: c.dmarc}
+		s := &search{c: c, ctx: ctx, r: &r, orgs: c.dmarc, dns: c.s.dns.hints}
 		return s.early(mailFrom, names)
 	})
+}
+
+// earlyAtHand does the search at once if all that it needs is at hand; nil if not.
+func (c *Check) earlyAtHand(ctx context.Context, r *Report, mailFrom *task[spf.Outcome], names *task[iprev.Outcome]) *task[*hints] {
+	if !mailFrom.isDone() || !names.isDone() || !c.dmarc.AtHand(r.Authors.List[0].Domain, mailFrom.value.Domain) {
+		return nil
+	}
+	atHand, t := c.s.dns.hints.AtHand(), new(task[*hints])
+	s := &search{c: c, ctx: ctx, r: r, orgs: c.dmarc, dns: atHand}
+	t.try(func() { t.value = s.early(mailFrom, names) })
+	if atHand.Missed() || s.waits {
+		return nil
+	}
+	atHand.Count()
+	return t
 }
 
 // early waits for SPF and the PTR names and looks further if a rule could need it. It is nil when
@@ -273,6 +324,7 @@ func (s *search) early(mailFrom *task[spf.Outcome], names *task[iprev.Outcome]) 
 	}
 	v, domain := s.c.s.v, s.r.Authors.List[0].Domain
 	s.r.Authored = []dmarc.Outcome{s.orgs.Evaluate(domain, s.r.SPF, nil)}
+	s.r.senders = s.r.findSenders()
 	a := v.author(s.r, 0)
 	entry := v.entry(s.r, 0)
 	a.Blocked = entry != nil && entry.Block

@@ -79,6 +79,7 @@ type Report struct {
 	entries        []*spoof.Entry // of Evidence.Authors; nil for none
 	blocks         bool           // the list blocks somebody
 	claims         claims         // of signatures, where it does
+	senders        senders        // the zero senders: not known yet
 	Infrastructure string         // what sent the message: a verified DKIM domain, a PTR organization (not of a generic name) or a network; "" when nothing is known
 
 	Forged      int    // how many fields are removed because they claim to be ours, or for RemoveAll

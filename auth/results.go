@@ -11,7 +11,6 @@ import (
 	"assay/auth/authres"
 	"assay/auth/dkim"
 	"assay/auth/dmarc"
-	"assay/auth/iprev"
 	"assay/auth/message"
 	"assay/auth/spf"
 	"assay/compauth"
@@ -20,21 +19,58 @@ import (
 // results says in the RFC's style what was found, in the order of the design:
 // spf, dkim, dmarc, arc, iprev, compauth. Of a message that was not evaluated it tells why.
 func (st Stamp) results(r *Report) authres.Results {
-	results := authres.Results{AuthServID: st.AuthServID, Results: make([]authres.Result, 0, 8)}
+	l := newResultList(r)
 	if r.Exempt == SMTPAuth {
-		results.Results = append(results.Results, authres.Result{Method: "auth", Value: "pass"})
+		l.add(authres.Result{Method: "auth", Value: "pass"})
 	}
 	if r.Exempt == "" {
-		results.Results = append(results.Results, st.spfResults(r)...)
-		results.Results = append(results.Results, dkimResults(r.DKIM)...)
-		results.Results = append(results.Results, dmarcResult(r), st.arcResult(r), st.iprevResult(r.IPRev))
+		st.addSPF(&l, r)
+		addDKIM(&l, r.DKIM)
+		addDMARC(&l, r)
+		st.addARC(&l, r)
+		st.addIPRev(&l, r)
 	}
 	verdict := compauthResult(r)
 	if from := r.verdictDomain(); from != "" {
-		verdict.Properties = []authres.Property{property("header", "from", from)}
+		l.add(verdict, property("header", "from", from))
+	} else {
+		l.add(verdict)
 	}
-	results.Results = append(results.Results, verdict)
-	return results
+	return authres.Results{AuthServID: st.AuthServID, Results: l.results}
+}
+
+// A resultList collects results and their properties, each in one piece of memory.
+type resultList struct {
+	results    []authres.Result
+	properties []authres.Property // of all results
+	client     string             // the client's address, "" when it is not known
+}
+
+func newResultList(r *Report) resultList {
+	const (
+		others    = 6 // results that are not of signatures
+		usual     = 5 // properties of a signature
+		usualRest = 8 // properties of the others
+	)
+	signatures := min(max(len(r.DKIM), 1), maxShown)
+	l := resultList{
+		results:    make([]authres.Result, 0, others+signatures),
+		properties: make([]authres.Property, 0, usual*signatures+usualRest),
+	}
+	if r.Envelope.IP.IsValid() {
+		l.client = r.Envelope.IP.String()
+	}
+	return l
+}
+
+// add appends a result with its properties.
+func (l *resultList) add(result authres.Result, properties ...authres.Property) {
+	first := len(l.properties)
+	l.properties = append(l.properties, properties...)
+	if end := len(l.properties); end > first {
+		result.Properties = l.properties[first:end:end]
+	}
+	l.results = append(l.results, result)
 }
 
 // compauthResult is the composite verdict. It tells where a failure has no consequence
@@ -63,28 +99,27 @@ func property(ptype, name, value string) authres.Property {
 	return authres.Property{Type: ptype, Name: name, Value: value}
 }
 
-// spfResults reports the MAIL FROM identity and, where it was checked, HELO's.
-func (st Stamp) spfResults(r *Report) []authres.Result {
-	results := []authres.Result{st.spfResult(r, &r.SPF)}
+// addSPF reports the MAIL FROM identity and, where it was checked, HELO's.
+func (st Stamp) addSPF(l *resultList, r *Report) {
+	sender := st.senderIP(l.client)
+	st.addSPFOf(l, r, &r.SPF, sender)
 	if r.SPFHelo != nil {
-		results = append(results, st.spfResult(r, r.SPFHelo))
+		st.addSPFOf(l, r, r.SPFHelo, sender)
 	}
-	return results
 }
 
-func (st Stamp) spfResult(r *Report, o *spf.Outcome) authres.Result {
-	result := authres.Result{Method: "spf", Value: string(o.Result), Comment: st.senderIP(r)}
+func (st Stamp) addSPFOf(l *resultList, r *Report, o *spf.Outcome, sender string) {
+	result := authres.Result{Method: "spf", Value: string(o.Result), Comment: sender}
 	switch {
+	case (o.Identity == spf.Helo || r.Envelope.MailFrom == "") && r.Envelope.Helo == "":
+		l.add(result)
 	case o.Identity == spf.Helo || r.Envelope.MailFrom == "":
-		if r.Envelope.Helo != "" {
-			result.Properties = append(result.Properties, property("smtp", "helo", r.Envelope.Helo))
-		}
+		l.add(result, property("smtp", "helo", r.Envelope.Helo))
 	case st.SPFFullAddress && isPlain(r.Envelope.MailFrom) || o.Domain == "":
-		result.Properties = append(result.Properties, property("smtp", "mailfrom", r.Envelope.MailFrom))
+		l.add(result, property("smtp", "mailfrom", r.Envelope.MailFrom))
 	default:
-		result.Properties = append(result.Properties, property("smtp", "mailfrom", o.Domain))
+		l.add(result, property("smtp", "mailfrom", o.Domain))
 	}
-	return result
 }
 
 // isPlain tells an address that every reader divides in the same way. In a quoted local part may stand another
@@ -96,31 +131,36 @@ func isPlain(addr string) bool {
 	})
 }
 
-// senderIP is the comment that tells the client's address.
-func (st Stamp) senderIP(r *Report) string {
+// senderIP is the comment that tells the client's address; "" is one that is not known.
+func (st Stamp) senderIP(client string) string {
 	switch {
 	case st.HideClientIP:
 		return ""
-	case !r.Envelope.IP.IsValid():
+	case client == "":
 		return "sender IP is not known"
 	}
-	return "sender IP is " + r.Envelope.IP.String()
+	return "sender IP is " + client
 }
 
 func dkimResults(outcomes []dkim.Outcome) []authres.Result {
+	l := newResultList(&Report{DKIM: outcomes})
+	addDKIM(&l, outcomes)
+	return l.results
+}
+
+func addDKIM(l *resultList, outcomes []dkim.Outcome) {
 	if len(outcomes) == 0 {
-		return []authres.Result{{Method: "dkim", Value: string(dkim.None), Comment: "message not signed"}}
+		l.add(authres.Result{Method: "dkim", Value: string(dkim.None), Comment: "message not signed"})
+		return
 	}
 	shown := shownSignatures(outcomes)
-	results := make([]authres.Result, 0, len(shown)+1)
-	for _, o := range shown {
-		results = append(results, dkimResult(o, signatureLength(shown, o)))
+	for i := range shown {
+		l.addSignature(&shown[i], signatureLength(shown, shown[i]))
 	}
 	if more := len(outcomes) - len(shown); more > 0 {
 		comment := fmt.Sprintf("%d more signatures not shown", more)
-		results = append(results, authres.Result{Method: "dkim", Value: string(dkim.Policy), Comment: comment})
+		l.add(authres.Result{Method: "dkim", Value: string(dkim.Policy), Comment: comment})
 	}
-	return results
 }
 
 // maxShown bounds the signatures that did not pass and are written all the same. Those
@@ -129,48 +169,53 @@ const maxShown = 20
 
 // shownSignatures keeps the order of the header.
 func shownSignatures(outcomes []dkim.Outcome) []dkim.Outcome {
+	if len(outcomes) <= maxShown {
+		return outcomes
+	}
 	shown := make([]dkim.Outcome, 0, len(outcomes))
 	others := 0
-	for _, o := range outcomes {
-		if o.Result != dkim.Pass {
+	for i := range outcomes {
+		passed := outcomes[i].Result == dkim.Pass
+		if !passed {
 			others++
 		}
-		if o.Result == dkim.Pass || others <= maxShown {
-			shown = append(shown, o)
+		if passed || others <= maxShown {
+			shown = append(shown, outcomes[i])
 		}
 	}
 	return shown
 }
 
-// dkimResult writes the properties that are known; b is how much of the signature is shown.
-func dkimResult(o dkim.Outcome, b int) authres.Result {
+// addSignature writes the properties that are known; b is how much of the signature is shown.
+func (l *resultList) addSignature(o *dkim.Outcome, b int) {
 	result := authres.Result{Method: "dkim", Value: string(o.Result), Comment: o.Reason}
 	if o.Testing {
 		result.Comment += ", test key" // t=y: it counts for nothing (RFC 6376 section 3.6.1)
 	}
-	result.Properties = make([]authres.Property, 0, 5)
-	add := func(name, value string) {
-		if value != "" {
-			result.Properties = append(result.Properties, property("header", name, value))
+	identity := o.Identity
+	if domain, ok := strings.CutPrefix(identity, "@"); ok && domain == o.Domain {
+		identity = ""
+	}
+	var properties [5]authres.Property
+	n := 0
+	for _, p := range [...]struct{ name, value string }{
+		{"d", o.Domain}, {"i", identity}, {"s", o.Selector}, {"a", o.Algorithm}, {"b", o.Signature[:min(b, len(o.Signature))]},
+	} {
+		if p.value != "" {
+			properties[n] = property("header", p.name, p.value)
+			n++
 		}
 	}
-	add("d", o.Domain)
-	if o.Identity != "@"+o.Domain {
-		add("i", o.Identity)
-	}
-	add("s", o.Selector)
-	add("a", o.Algorithm)
-	add("b", o.Signature[:min(b, len(o.Signature))])
-	return result
+	l.add(result, properties[:n]...)
 }
 
 // signatureLength is how many characters of b= tell this signature from the
 // others of the message: 8, or more when two begin alike (RFC 6008 section 4).
 func signatureLength(outcomes []dkim.Outcome, o dkim.Outcome) int {
 	length := 8
-	for _, other := range outcomes {
-		if other.Signature != o.Signature {
-			length = max(length, commonPrefix(other.Signature, o.Signature)+1)
+	for i := range outcomes {
+		if other := outcomes[i].Signature; other != o.Signature {
+			length = max(length, commonPrefix(other, o.Signature)+1)
 		}
 	}
 	return length
@@ -184,17 +229,21 @@ func commonPrefix(a, b string) int {
 	return n
 }
 
-// dmarcResult reports the worst result of the author domains.
-func dmarcResult(r *Report) authres.Result {
-	o := r.DMARC
+// addDMARC reports the worst result of the author domains.
+func addDMARC(l *resultList, r *Report) {
+	o := &r.DMARC
 	result := authres.Result{Method: "dmarc", Value: string(o.Result), Comment: dmarcComment(r)}
-	if o.Author != "" {
-		result.Properties = append(result.Properties, property("header", "from", o.Author))
+	from, policy := property("header", "from", o.Author), property("policy", "dmarc", string(o.Policy))
+	switch {
+	case o.Author != "" && o.Policy != "":
+		l.add(result, from, policy)
+	case o.Author != "":
+		l.add(result, from)
+	case o.Policy != "":
+		l.add(result, policy)
+	default:
+		l.add(result)
 	}
-	if o.Policy != "" {
-		result.Properties = append(result.Properties, property("policy", "dmarc", string(o.Policy)))
-	}
-	return result
 }
 
 func dmarcComment(r *Report) string {
@@ -208,64 +257,77 @@ func dmarcComment(r *Report) string {
 	case r.DMARC.Author == "":
 		return "no usable From domain"
 	}
-	var comments []string
-	if bestGuess(r.DMARC) {
-		comments = append(comments, "bestguesspass")
+	comment := ""
+	if bestGuess(&r.DMARC) {
+		comment = "bestguesspass"
 	}
-	if n := len(r.Authors.List); n > 1 {
-		comments = append(comments, fmt.Sprintf("worst of %d From domains", n))
+	n := len(r.Authors.List)
+	if n <= 1 {
+		return comment
 	}
-	return strings.Join(comments, ", ")
+	worst := fmt.Sprintf("worst of %d From domains", n)
+	if comment == "" {
+		return worst
+	}
+	return comment + ", " + worst
 }
 
 // bestGuess tells whether DMARC would have passed, had there been a record.
-func bestGuess(o dmarc.Outcome) bool {
+func bestGuess(o *dmarc.Outcome) bool {
 	return o.Result == dmarc.None && (o.SPFRelaxed || o.DKIMRelaxed)
 }
 
-// arcResult tells whether a trusted sealer's word may override a DMARC failure, in
+// addARC tells whether a trusted sealer's word may override a DMARC failure, in
 // the words of Microsoft 365; header.oldest-pass is of RFC 8617 section 5.2.
-func (st Stamp) arcResult(r *Report) authres.Result {
-	result := authres.Result{Method: "arc", Value: string(r.ARC.Result), Comment: r.ARC.Comment(r.Override)}
+func (st Stamp) addARC(l *resultList, r *Report) {
+	result := authres.Result{Method: "arc", Value: string(r.ARC.Result)}
 	if r.ARC.Result == arc.None {
-		return result
+		l.add(result)
+		return
 	}
+	result.Comment = r.ARC.Comment(r.Override)
+	var room [2]authres.Property
+	properties := room[:0]
 	if r.ARC.Result == arc.Pass {
-		result.Properties = append(result.Properties, property("header", "oldest-pass", strconv.Itoa(r.ARC.OldestPass)))
+		properties = append(properties, property("header", "oldest-pass", strconv.Itoa(r.ARC.OldestPass)))
 	}
-	if !st.HideClientIP && r.Envelope.IP.IsValid() {
-		result.Properties = append(result.Properties, property("smtp", "remote-ip", r.Envelope.IP.String()))
+	if !st.HideClientIP && l.client != "" {
+		properties = append(properties, property("smtp", "remote-ip", l.client))
 	}
-	return result
+	l.add(result, properties...)
 }
 
-// iprevResult tells the address and, in a comment, the name that was confirmed
+// addIPRev tells the address and, in a comment, the name that was confirmed
 // or, failing that, the first that was claimed.
-func (st Stamp) iprevResult(o iprev.Outcome) authres.Result {
+func (st Stamp) addIPRev(l *resultList, r *Report) {
+	o := &r.IPRev
 	result := authres.Result{Method: "iprev", Value: string(o.Result)}
 	if st.HideClientIP || !o.IP.IsValid() {
-		return result
+		l.add(result)
+		return
 	}
-	address := property("policy", "iprev", o.IP.String())
+	address := property("policy", "iprev", l.client)
+	if o.IP != r.Envelope.IP {
+		address.Value = o.IP.String()
+	}
 	switch {
 	case len(o.Confirmed) > 0:
 		address.Comment = o.Confirmed[0]
 	case len(o.Names) > 0:
 		address.Comment = o.Names[0] + " not confirmed"
 	}
-	result.Properties = append(result.Properties, address)
-	return result
+	l.add(result, address)
 }
 
 // microsoft says the same in the dialect of Microsoft 365: fewer methods and properties, and
 // the action.
 func (st Stamp) microsoft(r *Report) authres.Results {
-	var results authres.Results
+	l := newResultList(r)
 	if r.Exempt == "" {
-		results.Results = append(st.spfResults(r), microsoftDKIM(r.DKIM)...)
+		st.addSPF(&l, r)
+		l.results = append(l.results, microsoftDKIM(r.DKIM)...)
 	}
-	results.Results = append(results.Results, microsoftDMARC(r), compauthResult(r))
-	return results
+	return authres.Results{Results: append(l.results, microsoftDMARC(r), compauthResult(r))}
 }
 
 func microsoftDKIM(outcomes []dkim.Outcome) []authres.Result {
@@ -283,7 +345,7 @@ func microsoftDKIM(outcomes []dkim.Outcome) []authres.Result {
 }
 
 func microsoftDMARC(r *Report) authres.Result {
-	o := r.DMARC
+	o := &r.DMARC
 	result := authres.Result{Method: "dmarc", Value: string(o.Result)}
 	from := cmp.Or(o.Author, "none")
 	switch {
@@ -302,7 +364,7 @@ func microsoftDMARC(r *Report) authres.Result {
 // microsoftAction is what is done about the DMARC result: oreject is a reject that the
 // sender asks for and that is not carried out, although nothing else authenticates the message.
 func microsoftAction(r *Report) string {
-	switch o := r.DMARC; {
+	switch o := &r.DMARC; {
 	case o.Result == dmarc.TempError || o.Result == dmarc.PermError:
 		return string(o.Result)
 	case o.Result != dmarc.Fail:

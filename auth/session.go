@@ -32,7 +32,7 @@ const (
 // budget, so that it costs no more than Limits.DNSQuestions, and takes nothing from these. What is missing for
 // the budget is no DNS failure: asking for the message again would not help.
 type lookups struct {
-	budgets *budgets
+	budgets budgets
 	client  *dns.Counting // its names
 	hints   *dns.Counting // with a budget, as helo, chain and others
 	helo    *dns.Counting // SPF
@@ -41,6 +41,8 @@ type lookups struct {
 	chain   *dns.Counting // keys of ARC
 	authors *dns.Counting // policies
 	others  *dns.Counting // domains that DMARC compares with those of the authors
+
+	all [8]dns.Counting
 }
 
 // budgets are those of the message under way, one for each kind: no kind takes anything from another.
@@ -55,38 +57,30 @@ func (b *budgets) set(n int) {
 	b.others.Set(share)
 }
 
-func newLookups(v *Verifier) lookups {
-	all := new([8]dns.Counting)
-	next, share := all[:], v.Room.Share(ownInFlight)
-	atOnce := func(n int) (c *dns.Counting) {
+func newLookups(v *Verifier) *lookups {
+	l := new(lookups)
+	l.budgets.set(v.dnsBudget())
+	next, share := l.all[:], v.Room.Share(ownInFlight)
+	bounded := func(n int, budget *dns.Budget) (c *dns.Counting) {
 		c, next = &next[0], next[1:]
-		c.Resolver, c.InFlight, c.Share = v.Resolver, n, share
+		c.Resolver, c.InFlight, c.Share, c.Budget = v.Resolver, n, share, budget
 		return c
 	}
-	b := new(budgets)
-	b.set(v.dnsBudget())
-	bounded := func(n int, budget *dns.Budget) *dns.Counting {
-		c := atOnce(n)
-		c.Budget = budget
-		return c
-	}
-	return lookups{
-		budgets: b,
-		client:  atOnce(maxInFlight),
-		hints:   bounded(maxInFlight, &b.hints),
-		helo:    bounded(maxMinorInFlight, &b.helo),
-		spf:     atOnce(maxInFlight),
-		keys:    atOnce(max(maxInFlight, v.maxKeys())), // one of them may be the author's
-		chain:   bounded(maxMinorInFlight, &b.chain),
-		authors: atOnce(maxAuthorsInFlight),
-		others:  bounded(maxMinorInFlight, &b.others),
-	}
+	l.client = bounded(maxInFlight, nil)
+	l.hints = bounded(maxInFlight, &l.budgets.hints)
+	l.helo = bounded(maxMinorInFlight, &l.budgets.helo)
+	l.spf = bounded(maxInFlight, nil)
+	l.keys = bounded(max(maxInFlight, v.maxKeys()), nil) // one of them may be the author's
+	l.chain = bounded(maxMinorInFlight, &l.budgets.chain)
+	l.authors = bounded(maxAuthorsInFlight, nil)
+	l.others = bounded(maxMinorInFlight, &l.budgets.others)
+	return l
 }
 
 // count says how many questions were sent, and how many the cache answered.
 func (l *lookups) count() (queries, hits int) {
-	for _, c := range [...]*dns.Counting{l.client, l.hints, l.helo, l.spf, l.keys, l.chain, l.authors, l.others} {
-		queries, hits = queries+c.Queries(), hits+c.Hits()
+	for i := range l.all {
+		queries, hits = queries+l.all[i].Queries(), hits+l.all[i].Hits()
 	}
 	return queries, hits
 }
@@ -95,9 +89,9 @@ func (l *lookups) count() (queries, hits int) {
 // Its methods are called one at a time.
 type Session struct {
 	v      *Verifier
-	ctx    context.Context
-	cancel context.CancelFunc
-	dns    lookups
+	ctx    context.Context // ending
+	ending *deadline
+	dns    *lookups
 	asked  int // of its questions, those that earlier reports counted
 	hits   int
 	ip     netip.Addr
@@ -117,7 +111,7 @@ type Session struct {
 // The session's lookups end with ctx, at the latest.
 func (v *Verifier) Connect(ctx context.Context, ip netip.Addr) *Session {
 	ending := withCancel(ctx)
-	s := &Session{v: v, ctx: ending, cancel: ending.cancel, ip: ip.Unmap(), dns: newLookups(v)}
+	s := &Session{v: v, ctx: ending, ending: ending, ip: ip.Unmap(), dns: newLookups(v)}
 	s.relay = contains(v.Relays, s.ip)
 	s.exempt = !s.relay && contains(v.Trusted, s.ip)
 	if !s.relay && !s.exempt {
@@ -188,6 +182,9 @@ func (s *Session) startBehind(env Envelope) {
 	s.startHelo(ip, env.Helo)
 	s.startSPF(env)
 }
+
+// cancel ends all lookups of the session.
+func (s *Session) cancel() { s.ending.cancel() }
 
 // Close stops what is still going on and waits for it. Idempotent.
 func (s *Session) Close() {

@@ -34,26 +34,19 @@ type Stamp struct {
 // the one before.
 func (st Stamp) edits(r *Report, deletions []Edit) []Edit {
 	edits := deletions
-	insert := func(name, value string) {
-		edits = append(edits, Edit{Name: name, Value: value})
-	}
 	if r.Disposition.Flag {
-		insert(spamFlag, "YES")
+		edits = append(edits, Edit{Name: spamFlag, Value: "YES"})
 	}
 	if st.ReceivedSPF && r.Exempt == "" {
-		insert(receivedSPF, st.receivedSPF(r))
+		edits = append(edits, Edit{Name: receivedSPF, Value: st.receivedSPF(r)})
 	}
-	for _, style := range st.styles() {
-		insert(authenticationResults, st.field(r, style))
+	if len(st.Styles) == 0 {
+		return append(edits, Edit{Name: authenticationResults, Value: st.field(r, authres.RFC8601)})
+	}
+	for _, style := range st.Styles {
+		edits = append(edits, Edit{Name: authenticationResults, Value: st.field(r, style)})
 	}
 	return edits
-}
-
-func (st Stamp) styles() []authres.Style {
-	if len(st.Styles) == 0 {
-		return []authres.Style{authres.RFC8601}
-	}
-	return st.Styles
 }
 
 // field is the value of the Authentication-Results field in one style.
@@ -92,16 +85,18 @@ func (st Stamp) deletions(h message.Header) []Edit {
 // known.
 func deletions(h message.Header, name string, remove func(value string) bool) []Edit {
 	var edits []Edit
-	index := h.Count(name)
-	for _, f := range slices.Backward(h) {
+	index := 0
+	for i := range h {
+		f := &h[i]
 		if !f.Is(name) {
 			continue
 		}
+		index++
 		if f.Unread || remove(f.Value()) {
 			edits = append(edits, Edit{Delete: true, Index: index, Name: strings.TrimRight(f.Name, " \t")})
 		}
-		index--
 	}
+	slices.Reverse(edits)
 	return edits
 }
 

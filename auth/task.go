@@ -71,9 +71,19 @@ func (t *task[T]) stop() {
 	}
 }
 
+// isDone tells that wait will not wait.
+func (t *task[T]) isDone() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return t.done == nil
+	}
+}
+
 // await is wait that gives up when ctx is done; not ok then.
 func (t *task[T]) await(ctx context.Context) (value T, ok bool) {
-	if t.done == nil {
+	if t.isDone() {
 		return t.wait(), true
 	}
 	select {

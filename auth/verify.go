@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"assay/arc"
@@ -22,6 +23,7 @@ import (
 	"assay/auth/dns"
 	"assay/auth/message"
 	"assay/auth/spf"
+	"assay/compauth"
 	"assay/compauth/history"
 	"assay/compauth/spoof"
 )
@@ -108,6 +110,15 @@ type Check struct {
 	dmarc  *dmarc.Evaluation
 	bounce *bounce       // nil also of a message that is no bounce
 	early  *task[*hints] // nil also when what the body holds may make it needless
+
+	authors []string // the author domains that are evaluated; nil of an exempt message
+
+	// room is for what the report has of each author domain, as nearly every message has one.
+	room struct {
+		authored [1]dmarc.Outcome
+		evidence [1]compauth.Author
+		entries  [1]*spoof.Entry
+	}
 }
 
 // Begin starts the check of a message whose header is complete, or as much of it as a
@@ -143,24 +154,26 @@ func (c *Check) evaluate(ctx context.Context) {
 	case c.s.spf == nil: // no MailFrom came before, or it was for an exempt message
 		c.s.startSPF(c.report.Envelope)
 	}
-	authors, v := c.authorDomains(), c.s.v
-	c.dmarc = c.evaluator().Begin(ctx, authors, nil) // first: what DNS does not tell of it decides most
+	c.authors = authorDomains(&c.report)
+	evaluator := c.evaluator()
+	c.dmarc = evaluator.Begin(ctx, c.authors, nil) // first: what DNS does not tell of it decides most
 	if c.report.Envelope.Excess == "" {
-		c.evaluateSigned(ctx, authors)
+		c.evaluateSigned(ctx)
 	}
-	identifiers := c.signers()
-	if domain := spfDomain(c.report.Envelope); domain != "" {
+	signers := c.signers()
+	identifiers := slices.Clip(signers)
+	if domain := spfDomain(&c.report.Envelope); domain != "" {
 		identifiers = append(identifiers, domain)
 	}
 	if c.arc != nil {
-		identifiers = append(identifiers, c.arc.Claimed(v.Sealers)...)
+		identifiers = append(identifiers, c.arc.Claimed(c.s.v.Sealers)...)
 	}
 	c.dmarc.Expect(identifiers)
-	c.lookEarly(ctx)
+	c.lookEarly(ctx, signers)
 }
 
 // evaluateSigned starts what depends on signatures, and on all of the header.
-func (c *Check) evaluateSigned(ctx context.Context, authors []string) {
+func (c *Check) evaluateSigned(ctx context.Context) {
 	v := c.s.v
 	c.bodies = &dkim.BodyHashes{}
 	if v.Sealer != nil {
@@ -168,7 +181,7 @@ func (c *Check) evaluateSigned(ctx context.Context, authors []string) {
 	}
 	verifier := v.DKIM
 	verifier.Resolver = c.s.dns.keys
-	c.dkim = verifier.BeginWith(ctx, c.bodies, c.header, authors...)
+	c.dkim = verifier.BeginWith(ctx, c.bodies, c.header, c.authors...)
 
 	validator := v.ARC
 	validator.Resolver = c.s.dns.chain
@@ -186,14 +199,14 @@ func (c *Check) signers() []string {
 }
 
 // evaluator evaluates DMARC with the lookups of this session.
-func (c *Check) evaluator() *dmarc.Evaluator {
+func (c *Check) evaluator() dmarc.Evaluator {
 	evaluator := c.s.v.DMARC
 	evaluator.Resolver, evaluator.Others = c.s.dns.authors, c.s.dns.others
-	return &evaluator
+	return evaluator
 }
 
 // spfDomain is the domain that SPF authenticates, when it does.
-func spfDomain(env Envelope) string {
+func spfDomain(env *Envelope) string {
 	if env.MailFrom == "" {
 		return env.Helo
 	}
@@ -202,10 +215,10 @@ func spfDomain(env Envelope) string {
 }
 
 // authorDomains lists the author domains that are evaluated.
-func (c *Check) authorDomains() []string {
-	var domains []string
-	for _, a := range c.report.Authors.List[:min(len(c.report.Authors.List), MaxAuthors)] {
-		domains = append(domains, a.Domain)
+func authorDomains(r *Report) []string {
+	domains := make([]string, min(len(r.Authors.List), MaxAuthors))
+	for i := range domains {
+		domains[i] = r.Authors.List[i].Domain
 	}
 	return domains
 }
@@ -263,7 +276,8 @@ func (c *Check) gather() {
 		r.SPFHelo = s.helo.wait()
 	}
 	r.IPRev = s.iprev.wait()
-	for _, author := range c.authorDomains() {
+	r.Authored = c.room.authored[:0]
+	for _, author := range c.authors {
 		r.Authored = append(r.Authored, c.dmarc.Evaluate(author, r.SPF, r.DKIM))
 	}
 	if o := r.notEvaluable(); o != nil {
@@ -275,8 +289,9 @@ func (c *Check) gather() {
 	}
 	if len(r.Authored) == 1 { // of several authors, the one that nobody vouches for may be forged
 		r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
-		author := r.DMARC.Author
-		r.Override = r.ARC.Override(c.s.v.Sealers, author, relatedTo(author, c.dmarc).certain)
+		if author := r.DMARC.Author; r.ARC.Result == arc.Pass {
+			r.Override = r.ARC.Override(c.s.v.Sealers, author, relatedTo(author, c.dmarc).certain)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func lex(s string) (tokens []token, comments []string, err error) {
 			i++
 			continue
 		case '(':
-			if n = commentLen(s[i:]); n < 0 {
+			if n = CommentLen(s[i:]); n < 0 {
 				return nil, nil, errors.New("unterminated comment")
 			}
 			if strings.IndexByte(s[i:i+n], '@') >= 0 {
@@ -131,9 +131,9 @@ func next(s string) (kind, int, error) {
 	return atom, n, nil
 }
 
-// commentLen is the length of the comment at the start of s (RFC 5322 section
+// CommentLen is the length of the comment at the start of s (RFC 5322 section
 // 3.2.2), -1 if it has no end. Comments nest to any depth.
-func commentLen(s string) int {
+func CommentLen(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {

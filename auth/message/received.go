@@ -120,7 +120,7 @@ func (p *receivedParser) from() string {
 func (p *receivedParser) firstWord() string {
 	p.rest = strings.TrimLeft(p.rest, white)
 	if strings.HasPrefix(p.rest, "(") {
-		if n := commentLen(p.rest); n > 0 && strings.ContainsAny(p.rest[:n], white) {
+		if n := CommentLen(p.rest); n > 0 && strings.ContainsAny(p.rest[:n], white) {
 			return ""
 		}
 	}

@@ -43,7 +43,7 @@ func (s *traceScanner) cut(stops string) string {
 
 func (s *traceScanner) comment() string {
 	if !s.flat {
-		if n := commentLen(s.rest); n > 0 {
+		if n := CommentLen(s.rest); n > 0 {
 			text := s.rest[1 : n-1]
 			s.rest = s.rest[n:]
 			return text
