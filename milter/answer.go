@@ -54,6 +54,7 @@ func (s *session) answerTo(r *auth.Report) answer {
 	if s.conn.inUse.protocol&milter.OptHeaderLeadingSpace != 0 {
 		a.space = " "
 	}
+	a.edits = make([]auth.Edit, 0, len(r.Edits))
 	for _, e := range r.Edits {
 		if s.can(neededFor(e)) {
 			checkEdit(e)
@@ -93,10 +94,25 @@ func (s *session) can(action milter.OptAction) bool {
 // checkEdit panics if a text would end its field, and with it all that guards
 // the rest of the header: authres must not let that through.
 func checkEdit(e auth.Edit) {
-	rest := strings.ReplaceAll(strings.ReplaceAll(e.Value, "\r\n ", ""), "\r\n\t", "")
-	if e.Name == "" || strings.ContainsAny(e.Name, "\x00\r\n: ") || strings.ContainsAny(rest, "\x00\r\n") {
+	if e.Name == "" || strings.ContainsAny(e.Name, "\x00\r\n: ") || !isFolded(e.Value) {
 		panic(fmt.Sprintf("milter: the field %q can't be sent", e.Name))
 	}
+}
+
+// isFolded tells whether all CR and LF in a value are those of folds, and there is no NUL.
+func isFolded(value string) bool {
+	folds, rest := 0, value
+	for {
+		i := strings.IndexByte(rest, '\n')
+		if i < 0 {
+			break
+		}
+		if i == 0 || rest[i-1] != '\r' || i+1 == len(rest) || rest[i+1] != ' ' && rest[i+1] != '\t' {
+			return false
+		}
+		folds, rest = folds+1, rest[i+1:]
+	}
+	return strings.Count(value, "\r") == folds && strings.IndexByte(value, 0) < 0
 }
 
 // append appends the packets of the answer.

@@ -241,3 +241,15 @@ func TestLogOfHostileText(t *testing.T) {
 		t.Errorf("%d lines: %s", len(lines), lines)
 	}
 }
+
+func TestIsFolded(t *testing.T) {
+	for value, want := range map[string]bool{
+		"": true, "a": true, "a\r\n b\r\n\tc": true, "\r\n ": true, "a\r\n \r\n ": true,
+		"\n": false, "\r": false, "\r\n": false, "a\r\nb": false, "a\n b": false, "a\r b": false, "a\r\r\n b": false,
+		"a\r\n b\r": false, "a\r\n b\n c": false, "\n \r": false, "a\x00": false, "a\r\n \x00": false,
+	} {
+		if got := isFolded(value); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}

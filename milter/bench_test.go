@@ -33,31 +33,38 @@ func (stamper) Finish() *auth.Report {
 }
 
 // BenchmarkMessages is the cost of the protocol: 32 MTAs send messages of 5 KB
-// and 30 fields in sessions of ten, as Postfix does.
+// and 30 fields in sessions of ten, as Postfix does, and in sessions of one, as most clients make.
 func BenchmarkMessages(b *testing.B) {
-	unix := Address{"unix", filepath.Join(b.TempDir(), "s")}
-	for name, address := range map[string]Address{"tcp": anyPort, "unix": unix} {
-		b.Run(name, func(b *testing.B) {
-			ln, err := Listen(address, 0o600)
-			if err != nil {
-				b.Fatal(err)
-			}
-			d := newDaemon(stamper{}, quiet)
-			d.on(b, ln[0])
-			const connections = 32
-			work := make(chan struct{})
-			var all sync.WaitGroup
-			for range connections {
-				all.Go(func() { sendMail(b, ln[0].Addr(), work) })
-			}
-			for b.Loop() {
-				work <- struct{}{}
-			}
-			close(work)
-			all.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
-		})
+	for _, each := range []int{1, 10} {
+		for _, network := range []string{"tcp", "unix"} {
+			b.Run(fmt.Sprintf("%s/%d a session", network, each), func(b *testing.B) { benchmarkMessages(b, network, each) })
+		}
 	}
+}
+
+func benchmarkMessages(b *testing.B, network string, each int) {
+	address := anyPort
+	if network == "unix" {
+		address = Address{"unix", filepath.Join(b.TempDir(), "s")}
+	}
+	ln, err := Listen(address, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := newDaemon(stamper{}, quiet)
+	d.on(b, ln[0])
+	const connections = 32
+	work := make(chan struct{})
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() { sendMail(b, ln[0].Addr(), each, work) })
+	}
+	for b.Loop() {
+		work <- struct{}{}
+	}
+	close(work)
+	all.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
 
 // quiet has lines made and not written.
@@ -76,14 +83,15 @@ func mailOf(fields int) (mail []byte) {
 	return append(mail, packet('E', "")...)
 }
 
-// sendMail sends a message for each piece of work, ten in a session.
-func sendMail(b *testing.B, addr net.Addr, work <-chan struct{}) {
+// sendMail sends a message for each piece of work, so many in each session.
+func sendMail(b *testing.B, addr net.Addr, each int, work <-chan struct{}) {
 	mail := mailOf(30)
 	var m *mta
 	sent := 0
 	for range work {
-		if sent%10 == 0 {
+		if sent%each == 0 {
 			if m != nil {
+				m.send('Q', "")
 				_ = m.Close()
 			}
 			m = connected(b, addr, offeredActions, offeredProtocol)

@@ -19,7 +19,7 @@ func absorb(env *auth.Envelope, macros []byte) {
 		if value, macros = cutString(macros); len(value) == 0 {
 			continue
 		}
-		switch string(bytes.Trim(name, "{}")) {
+		switch string(trim(name, '{', '}')) {
 		case "i":
 			set(&env.QueueID, value)
 		case "j":
@@ -49,6 +49,17 @@ func absorb(env *auth.Envelope, macros []byte) {
 	if len(clientName) > 0 {
 		set(&env.Client, confirmedName(clientName, clientPTR))
 	}
+}
+
+// trim takes away what is one of two bytes, at both ends.
+func trim(text []byte, one, other byte) []byte {
+	for len(text) > 0 && (text[0] == one || text[0] == other) {
+		text = text[1:]
+	}
+	for len(text) > 0 && (text[len(text)-1] == one || text[len(text)-1] == other) {
+		text = text[:len(text)-1]
+	}
+	return text
 }
 
 // set sets a text, in new memory only where it is another.

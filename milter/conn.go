@@ -18,26 +18,26 @@ import (
 
 // A conn is the connection to an MTA as the library sees it. It hands out whole,
 // well-formed packets only, and whatever ends it looks like io.EOF, at which the
-// library says nothing. What a message has any number of, it hands to take instead:
-// the library would spend more on it than all that is done with it. Packets to the
+// library says nothing. What every message has, it hands to its session instead:
+// the library would spend more on it than is done with it. Packets to the
 // MTA are collected and sent by one write before the next packet is waited for;
 // those that the MTA does not expect are dropped, because one stray reply would
 // shift all that follow.
 //
-// Read, Write and Close are the library's, called by one goroutine, and take is called in
-// Read. Others may call drain and kill.
+// Read, Write and Close are the library's, called by one goroutine, and the session is called in
+// them. Others may call drain and kill.
 type conn struct {
 	net.Conn
-	log    *slog.Logger
-	idle   time.Duration // how long the MTA may be silent without a message; 0: for ever
-	in     *input
-	take   func(milter.Code, []byte) milter.ActionCode // gives the reply, sent where the MTA waits for one
-	macros []byte                                      // that the MTA is asked for; see appendMacros
-	ended  func()                                      // called once, after the end; may be nil
+	log     *slog.Logger
+	idle    time.Duration // how long the MTA may be silent without a message; 0: for ever
+	in      *input
+	session *session // that takes what was read; nil: there is none
+	macros  []byte   // that the MTA is asked for; see appendMacros
 
 	unread    []byte // the rest of the packet that the library reads
 	began     bool   // the first packet has come
-	halfway   bool   // a part of a packet has come
+	begun     bool   // a part of a packet has come, and the rest is waited for
+	halfway   bool   // as begun, and a deadline was set
 	inUse     offer  // what was negotiated
 	fieldSize int    // the limit of a header field, in bytes
 	command   milter.Code
@@ -49,6 +49,7 @@ type conn struct {
 	served   bool // a message has been answered
 	draining bool
 	last     time.Time // when draining: until then a first message may begin
+	armed    bool      // reads have a deadline
 
 	output    sync.Mutex
 	out       []byte
@@ -63,7 +64,9 @@ type conn struct {
 }
 
 func newConn(raw net.Conn, idle time.Duration, blocks *blocks, log *slog.Logger) *conn {
-	return &conn{Conn: raw, idle: idle, in: newInput(raw, blocks), fieldSize: message.DefaultFieldSize, log: log}
+	c := &conn{Conn: raw, idle: idle, in: newInput(raw, blocks), fieldSize: message.DefaultFieldSize, log: log}
+	c.in.tried = c.tried
+	return c
 }
 
 // negotiate answers the MTA's SMFIC_OPTNEG.
@@ -101,12 +104,6 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // next waits for a packet that is the library's.
 func (c *conn) next() error {
-	if err := c.flush(); err != nil {
-		return err
-	}
-	if c.command == milter.CodeEOB { // answered, since the library reads on
-		c.setServed()
-	}
 	for {
 		packet, err := c.packet()
 		if err != nil {
@@ -115,7 +112,10 @@ func (c *conn) next() error {
 		if err := c.observe(packet); err != nil {
 			return err
 		}
-		if !isDirect(code(packet)) {
+		switch code(packet) {
+		case milter.CodeQuit:
+			return io.EOF
+		case milter.CodeData: // what the library answers
 			c.unread = packet
 			return nil
 		}
@@ -125,19 +125,15 @@ func (c *conn) next() error {
 	}
 }
 
-// isDirect tells whether the library has no part in the command.
-func isDirect(command milter.Code) bool {
-	switch command {
-	case milter.CodeOptNeg, milter.CodeMacro, milter.CodeRcpt, milter.CodeHeader, milter.CodeEOH, milter.CodeBody:
-		return true
-	}
-	return false
-}
-
 // packet waits for a whole packet; of a piece of the body, for the beginning; and of a field past the
 // limit for as much as that has it, which it makes a shorter field.
 func (c *conn) packet() ([]byte, error) {
 	c.halfway = false
+	if c.command == milter.CodeEOB && len(c.in.bytes()) > 0 { // an MTA that did not wait for the answer
+		if err := c.settle(); err != nil {
+			return nil, err
+		}
+	}
 	for {
 		came := c.in.bytes()
 		size, needed, err := c.needed(came)
@@ -184,11 +180,16 @@ func (c *conn) direct(packet []byte) error {
 		return err
 	}
 	command, left := code(packet), size-len(packet)
-	if command == milter.CodeOptNeg {
+	switch command {
+	case milter.CodeOptNeg:
 		defer c.in.take(size)
 		return c.negotiate(data(packet))
+	case milter.CodeEOB: // the answer may take its time, for which no memory is held
+		c.in.take(len(packet))
+		c.session.take(command, nil)
+		return nil
 	}
-	reply := c.take(command, data(packet))
+	reply := c.session.take(command, data(packet))
 	c.in.take(len(packet))
 	for left > 0 {
 		if err := c.fill(left, true); err != nil {
@@ -197,7 +198,7 @@ func (c *conn) direct(packet []byte) error {
 		piece := c.in.bytes()
 		piece = piece[:min(left, len(piece))]
 		if command == milter.CodeBody {
-			reply = c.take(command, piece)
+			reply = c.session.take(command, piece)
 		}
 		c.in.take(len(piece))
 		left -= len(piece)
@@ -208,18 +209,36 @@ func (c *conn) direct(packet []byte) error {
 
 // fill waits for more of what the MTA says; begun tells that a part of a packet has come.
 func (c *conn) fill(size int, begun bool) error {
-	err := c.flush()
+	c.begun = begun
+	err := c.relax()
 	if err == nil {
-		err = c.arm(begun)
-	}
-	if err == nil {
-		err = c.in.fill(size, c.command != milter.CodeEOB)
+		more := begun || c.began && c.command != milter.CodeEOB // after its offer, and a message, an MTA waits for us
+		err = c.in.fill(size, more)
 	}
 	switch {
 	case err == io.EOF && begun:
 		err = fmt.Errorf("milter: in a packet: %w", io.ErrUnexpectedEOF)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = c.late(begun, err)
+		err = c.late(err)
+	}
+	return err
+}
+
+// tried is called in fill, when it is known what has come already. What was collected is sent no earlier, so that
+// it is known whether the MTA is still there; and a deadline is only for what has to be waited for.
+func (c *conn) tried(waits bool) error {
+	err := c.settle()
+	if err == nil && waits {
+		err = c.arm()
+	}
+	return err
+}
+
+// settle sends what is collected: a message that was under way has its answer then.
+func (c *conn) settle() error {
+	err := c.flush()
+	if err == nil && c.command == milter.CodeEOB {
+		c.setServed()
 	}
 	return err
 }
@@ -268,8 +287,8 @@ func (c *conn) Close() error {
 		err = errors.Join(c.flush(), c.Conn.Close())
 		c.unread = nil
 		c.in.release()
-		if c.ended != nil {
-			c.ended()
+		if c.session != nil {
+			c.session.close()
 		}
 	})
 	return err

@@ -36,9 +36,9 @@ func (c *conn) drain() {
 	switch {
 	case c.busy:
 	case c.served:
-		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+		_ = c.readUntil(time.Unix(1, 0)) // wakes the reader
 	default:
-		_ = c.Conn.SetReadDeadline(c.last)
+		_ = c.readUntil(c.last)
 	}
 }
 
@@ -75,8 +75,8 @@ func (c *conn) explain(err error) {
 	}
 }
 
-// late says why no more came before the deadline; begun tells that a part of a packet had come.
-func (c *conn) late(begun bool, err error) error {
+// late says why no more came before the deadline.
+func (c *conn) late(err error) error {
 	c.state.Lock()
 	defer c.state.Unlock()
 	switch {
@@ -84,40 +84,64 @@ func (c *conn) late(begun bool, err error) error {
 		return errDraining
 	case !c.began:
 		return err
-	case begun:
+	case c.begun:
 		return errStalled
 	}
 	return errIdle
 }
 
-// arm sets the deadline of the next read. What comes of a packet after its beginning does not
+// relax ends the deadline of an earlier wait. It fails when there is to be no other one.
+func (c *conn) relax() error {
+	c.state.Lock()
+	defer c.state.Unlock()
+	switch {
+	case c.draining && !c.busy:
+		return c.drained()
+	case !c.armed, c.begun && c.halfway:
+		return nil
+	}
+	return c.readUntil(time.Time{})
+}
+
+// arm sets the deadline of a wait. What comes of a packet after its beginning does not
 // move it any more, so that a packet that never ends does not hold the session.
-func (c *conn) arm(begun bool) error {
+func (c *conn) arm() error {
 	c.state.Lock()
 	defer c.state.Unlock()
 	if c.draining && !c.busy {
-		if c.served || !time.Now().Before(c.last) {
-			return errDraining
-		}
-		return c.Conn.SetReadDeadline(c.last)
+		return c.drained()
 	}
-	if begun && c.halfway {
+	if c.begun && c.halfway {
 		return nil
 	}
-	c.halfway = begun
-	if wait := c.patience(begun); wait > 0 {
-		return c.Conn.SetReadDeadline(time.Now().Add(wait))
+	c.halfway = c.begun
+	if wait := c.patience(); wait > 0 {
+		return c.readUntil(time.Now().Add(wait))
 	}
-	return c.Conn.SetReadDeadline(time.Time{})
+	return nil
+}
+
+// drained has the connection wait for its first message, as long as one may begin. The lock is held.
+func (c *conn) drained() error {
+	if c.served || !time.Now().Before(c.last) {
+		return errDraining
+	}
+	return c.readUntil(c.last)
+}
+
+// readUntil sets the deadline of reads; the zero time is none. The lock is held.
+func (c *conn) readUntil(deadline time.Time) error {
+	c.armed = !deadline.IsZero()
+	return c.Conn.SetReadDeadline(deadline)
 }
 
 // patience is how long is waited for the MTA; 0: for ever. In a message it is silent until it has all
 // of it, which may take its client as long as that likes. The lock is held.
-func (c *conn) patience(begun bool) time.Duration {
+func (c *conn) patience() time.Duration {
 	switch {
 	case !c.began:
 		return offerTimeout
-	case begun:
+	case c.begun:
 		return packetTimeout
 	case c.busy:
 		return 0

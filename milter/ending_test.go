@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -170,4 +172,64 @@ func TestKeepAlive(t *testing.T) {
 		_ = c.Close()
 	}
 	closeAll(append(bound, passed...))
+}
+
+// The deadline of one wait is not that of the next, nor of what has come already.
+func TestDeadlines(t *testing.T) {
+	ours, theirs := socketPair(t)
+	defer ours.Close()
+	defer theirs.Close()
+	c := newConn(ours, time.Nanosecond, &blocks{}, slog.New(slog.DiscardHandler))
+	c.began = true
+	for range 3 {
+		if _, err := theirs.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.fill(minPacket, false); err != nil || len(c.in.bytes()) != 1 {
+			t.Errorf("what had come: %d bytes, %v", len(c.in.bytes()), err)
+		}
+		c.in.take(1)
+		if err := c.fill(minPacket, false); err != errIdle {
+			t.Errorf("without a message: %v", err)
+		}
+	}
+	c.setBusy(true)
+	came := make(chan error, 1)
+	go func() { came <- c.fill(minPacket, false) }()
+	eventually(t, "the deadline of the wait before ends", func() bool {
+		c.state.Lock()
+		defer c.state.Unlock()
+		return !c.armed
+	})
+	if _, err := theirs.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-came; err != nil {
+		t.Errorf("in a message: %v", err)
+	}
+}
+
+// An answer for which there is no room on the way is sent as the MTA reads it.
+func TestLargeAnswer(t *testing.T) {
+	const edits, size = 200, 50_000
+	var report auth.Report
+	for range edits {
+		report.Edits = append(report.Edits, auth.Edit{Name: "X-Long", Value: strings.Repeat("v", size)})
+	}
+	for _, address := range []Address{anyPort, {"unix", filepath.Join(t.TempDir(), "s")}} {
+		t.Run(address.Network, func(t *testing.T) {
+			ln, err := Listen(address, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := newDaemon(&fake{report: report})
+			d.on(t, ln[0])
+			m := connected(t, ln[0].Addr(), offeredActions, offeredProtocol)
+			m.hello()
+			got := m.message("L1", "a@example.com")
+			if len(got) != edits+1 || got[edits] != "a" || len(got[edits-1]) != len("i1234X-Long\x00 \x00")+size {
+				t.Errorf("%d packets", len(got))
+			}
+		})
+	}
 }

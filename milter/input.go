@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// blockSize is how much is read at once, in bytes: an ordinary message in one or two reads.
-const blockSize = 16 << 10
+// blockSize is how much is read at once, in bytes: an ordinary message in one read, a large one in few.
+const blockSize = 32 << 10
 
 // An input is what an MTA sent and nobody has taken yet. It holds memory only while there is
 // such a thing, as most sessions wait for their MTA most of the time; and it holds what has come,
@@ -24,11 +24,22 @@ type input struct {
 	begin, end int // buf[begin:end] has come
 
 	readOnce func(fd uintptr) bool
-	lookOnce func(fd uintptr)
-	gone     bool // what lookOnce found
-	awaited  bool // the MTA says more before it waits for us
+	tried    func(waits bool) error // called once in each fill, between the first look at what has come and the wait; may be nil
+	first    bool                   // nothing was looked at in this fill
+	seen     seen                   // what the last look found
+	fd       int                    // while tried is called: of conn; else -1
+	awaited  bool                   // the MTA says more before it waits for us
 	failed   error
 }
+
+// What a look at a connection finds.
+type seen int
+
+const (
+	unseen seen = iota // nobody has looked since, or there was something to read
+	empty              // nothing has come
+	ended              // nothing will come any more
+)
 
 // A block is the memory for what is read or written at once.
 type block [blockSize]byte
@@ -51,14 +62,14 @@ func (b *blocks) put(old *block) {
 }
 
 func newInput(conn net.Conn, blocks *blocks) *input {
-	in := &input{conn: conn, blocks: blocks}
+	in := &input{conn: conn, blocks: blocks, fd: -1}
 	if c, ok := conn.(syscall.Conn); ok {
 		in.raw, _ = c.SyscallConn() // without it, the ordinary way
 	}
 	if _, ok := conn.(*net.TCPConn); ok {
 		in.ack = quickAck
 	}
-	in.readOnce, in.lookOnce = in.tryRead, in.look
+	in.readOnce = in.tryRead
 	return in
 }
 
@@ -81,7 +92,7 @@ func (in *input) release() {
 // fill waits until more has come of a packet of at most size bytes. awaited tells that the MTA
 // says more before it waits for an answer. The error is io.EOF at the end of the connection.
 func (in *input) fill(size int, awaited bool) error {
-	in.awaited, in.failed = awaited, nil
+	in.awaited, in.failed, in.first = awaited, nil, true
 	if in.begin > 0 {
 		in.end = copy(in.buf, in.bytes())
 		in.begin = 0
@@ -90,6 +101,9 @@ func (in *input) fill(size int, awaited bool) error {
 		in.grow(size)
 	}
 	if in.raw == nil {
+		if err := in.turn(-1, empty); err != nil {
+			return err
+		}
 		in.hold()
 		n, err := in.conn.Read(in.buf[in.end:])
 		return in.came(n, err)
@@ -136,28 +150,51 @@ func (in *input) tryRead(fd uintptr) (done bool) {
 	for err == syscall.EINTR {
 		n, err = syscall.Read(int(fd), in.buf[in.end:])
 	}
-	if err == syscall.EAGAIN {
-		_ = in.came(0, nil)
-		if in.ack != nil && in.awaited {
-			in.ack(fd)
-		}
-		return false
-	}
-	if n == 0 && err == nil {
-		err = io.EOF
+	found := unseen
+	switch {
+	case err == syscall.EAGAIN:
+		found, err = empty, nil
+	case n == 0 && err == nil:
+		found, err = ended, io.EOF
+	case err != nil:
+		found = ended
 	}
 	in.failed = in.came(max(n, 0), err)
-	return true
+	if err := in.turn(int(fd), found); err != nil {
+		in.failed = err
+		return true
+	}
+	if found == empty && in.awaited && in.ack != nil {
+		in.ack(fd)
+	}
+	return found != empty
+}
+
+// turn calls tried, if that has not been called in this fill.
+func (in *input) turn(fd int, found seen) error {
+	if !in.first || in.tried == nil {
+		return nil
+	}
+	in.first, in.fd, in.seen = false, fd, found
+	err := in.tried(found == empty)
+	in.fd, in.seen = -1, unseen
+	return err
 }
 
 // peerGone tells whether the MTA has closed the connection, as far as that can be known without waiting.
-func (in *input) peerGone() bool {
-	if in.raw == nil {
-		return false
+func (in *input) peerGone() (gone bool) {
+	if in.seen != unseen || in.raw == nil {
+		return in.seen == ended
 	}
-	in.gone = false
-	_ = in.raw.Control(in.lookOnce) // of a connection that we closed, nobody asks
-	return in.gone
+	_ = in.raw.Control(func(fd uintptr) { gone = isHungUp(fd) }) // of a connection that we closed, nobody asks
+	return gone
 }
 
-func (in *input) look(fd uintptr) { in.gone = isHungUp(fd) }
+// tryWrite writes what can be written at once, if that is at hand, and tells how much that was.
+func (in *input) tryWrite(b []byte) int {
+	if in.fd < 0 {
+		return 0
+	}
+	n, _ := syscall.Write(in.fd, b) // the error shows again in an ordinary write
+	return max(n, 0)
+}

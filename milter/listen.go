@@ -71,7 +71,7 @@ func listen(a Address, mode os.FileMode) ([]net.Listener, error) {
 	case "unix":
 		ln, err = listenUnix(a.Address, mode)
 	case "tcp4", "tcp6":
-		ln, err = net.Listen(a.Network, a.Address)
+		ln, err = listenTCP().Listen(context.Background(), a.Network, a.Address)
 	default:
 		err = net.UnknownNetworkError(a.Network)
 	}

@@ -34,9 +34,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// reply collects the reply to a command, if the MTA waits for one.
+// reply collects the reply to a command, if there is one and the MTA waits for it.
 func (c *conn) reply(command milter.Code, reply milter.ActionCode) {
-	if !c.inUse.repliesTo(command) {
+	if reply == 0 || !c.inUse.repliesTo(command) {
 		return
 	}
 	c.output.Lock()
@@ -77,8 +77,7 @@ func (c *conn) send() error {
 	}
 	gone := c.answering && c.in.peerGone()
 	if c.failed == nil {
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // a closed connection shows below
-		_, c.failed = c.Conn.Write(c.out)
+		c.failed = c.write(c.out)
 	}
 	c.in.blocks.put(c.outBlock)
 	c.out, c.outBlock, c.complete = nil, nil, 0
@@ -92,6 +91,16 @@ func (c *conn) send() error {
 		}
 	}
 	return c.failed
+}
+
+// write writes all of b. The deadline is only for what has to wait. The lock is held.
+func (c *conn) write(b []byte) error {
+	if b = b[c.in.tryWrite(b):]; len(b) == 0 {
+		return nil
+	}
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // a closed connection shows below
+	_, err := c.Conn.Write(b)
+	return err
 }
 
 // notTaken logs that the last answer did not reach the MTA, unless that was logged. The lock is held.

@@ -53,7 +53,7 @@ type Server struct {
 	// (Postfix's smtpd_timeout is for each read of its, and NOOP concerns nobody). When the connection has
 	// been closed, the MTA applies its default action to the rest of the SMTP session. An MTA that is gone is found
 	// without: by the end of a unix socket, and by TCP keepalive, which is on for what Serve accepts from
-	// listeners of package net.
+	// listeners of Listen and of package net.
 	IdleTimeout time.Duration
 
 	// Observer is told what happens; nil: nobody is.
@@ -226,17 +226,12 @@ func (s *Server) closed() bool {
 func (s *Server) start(raw net.Conn) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := newConn(raw, s.IdleTimeout, &s.blocks, s.Log)
-	c.macros = s.macros
-	sess := &session{server: s, conn: c, ctx: ctx}
-	c.take, c.ended = sess.take, func() {
-		sess.close()
-		s.end(c)
-	}
+	c.macros, c.session = s.macros, &session{server: s, conn: c, ctx: ctx}
 	if !s.enter(c, cancel) {
 		cancel()
 		return false
 	}
-	serve(sess)
+	serve(c)
 	return true
 }
 
@@ -266,11 +261,11 @@ func (s *Server) end(c *conn) {
 	<-s.slots
 }
 
-// serve leaves the connection to the library, which closes it in the end. The library gets a server of
-// its own for each, since it would replace the session after a message that is not just accepted.
-func serve(sess *session) {
-	library := milter.Server{NewMilter: func() milter.Milter { return sess }}
-	_ = library.Serve(&single{c: sess.conn}) // ends as soon as a goroutine of the library has the connection
+// serve leaves the connection to the library, which closes it in the end. All that a session has to do
+// is done in Read.
+func serve(c *conn) {
+	library := milter.Server{NewMilter: func() milter.Milter { return milter.NoOpMilter{} }}
+	_ = library.Serve(&single{c}) // ends as soon as a goroutine of the library has the connection
 }
 
 // A single is a listener with one connection.

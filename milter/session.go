@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"net"
 	"net/netip"
 	"time"
 
@@ -49,16 +48,14 @@ type sessionOf struct{ *auth.Session }
 
 func (s sessionOf) Begin(env auth.Envelope, h message.Header) check { return s.Session.Begin(env, h) }
 
-// A session is what the library and the connection call: one connection of an MTA, which is
-// one SMTP session with any number of messages. They call one method at a time, and close
+// A session is what the connection calls: one connection of an MTA, which is
+// one SMTP session with any number of messages. It calls one method at a time, and close
 // comes after the last one.
 //
 // Its replies before the end of the message only say to go on. Whatever happens
 // before is remembered until then: where the MTA waits for no reply there is no
 // other way, and one way is enough.
 type session struct {
-	milter.NoOpMilter // of what take takes
-
 	server *Server
 	conn   *conn
 	ctx    context.Context // ends with the connection
@@ -91,61 +88,26 @@ type transaction struct {
 // open tells whether envelope and header may still grow.
 func (t *transaction) open() bool { return t.active && t.check == nil && !t.panicked }
 
-// next is the reply that says to go on, nil where the MTA waits for none.
-func (s *session) next(command milter.Code) (milter.Response, error) {
-	if !s.conn.inUse.repliesTo(command) {
-		return nil, nil
-	}
-	return milter.RespContinue, nil
-}
-
-// Connect begins an SMTP session. Postfix says it again after XCLIENT.
-func (s *session) Connect(_, _ string, _ uint16, _ net.IP, _ *milter.Modifier) (milter.Response, error) {
-	s.endMessage()
-	s.guard("connect", func() {
-		s.env = auth.Envelope{IP: parseClient(s.conn.address)} // the library can't read Sendmail's IPv6
-		s.absorb()
-		s.closeSMTP() // what was found out about the client before is not of this one, also where the address is the same
-		s.begin()
-	})
-	return s.next(milter.CodeConn)
-}
-
-// Helo takes the HELO name, again after STARTTLS. In a message it ends that (RFC
-// 5321 section 4.1.4).
-func (s *session) Helo(name string, _ *milter.Modifier) (milter.Response, error) {
-	s.endMessage()
-	s.guard("helo", func() {
-		s.env.TLS, s.env.Cipher, s.env.CertSubject, s.env.CertIssuer = "", "", "", ""
-		s.absorb()
-		s.env.Helo = name
-		if !s.begin() {
-			s.smtp.Helo(name)
-		}
-	})
-	return s.next(milter.CodeHelo)
-}
-
-// MailFrom begins a message. Sendmail does not say that the last one has ended.
-func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, error) {
-	s.endMessage()
-	s.guard("mail from", func() {
-		s.msg = transaction{active: true, began: time.Now()}
-		s.env.MailFrom = from
-		s.env.AuthType, s.env.AuthUser = "", ""
-		s.absorb()
-		s.begin()
-		s.msg.header.Limits = s.limits.Header
-		s.smtp.MailFrom(s.env)
-	})
-	return s.next(milter.CodeMail)
-}
-
-// take takes the packets that the library has no part in, and gives the reply. Of a piece of
+// take takes the packets that the library has no part in, and gives the reply, 0 for none. Of a piece of
 // the body it may be given one part after the other.
 func (s *session) take(command milter.Code, data []byte) milter.ActionCode {
 	reply := milter.ActContinue
 	switch command {
+	case milter.CodeConn:
+		s.endMessage()
+		s.guard("connect", s.connect)
+	case milter.CodeHelo:
+		s.endMessage()
+		s.guard("helo", func() { s.helo(data) })
+	case milter.CodeMail:
+		s.endMessage()
+		s.guard("mail from", func() { s.mailFrom(data) })
+	case milter.CodeEOB:
+		s.body()
+		reply = 0
+	case milter.CodeAbort: // Postfix may say it twice
+		s.macros = s.macros[:0]
+		s.endMessage()
 	case milter.CodeMacro:
 		s.macros = append(s.macros[:0], data[1:]...)
 	case milter.CodeRcpt:
@@ -164,6 +126,37 @@ func (s *session) take(command milter.Code, data []byte) milter.ActionCode {
 	return reply
 }
 
+// connect begins an SMTP session. Postfix says it again after XCLIENT.
+func (s *session) connect() {
+	s.env = auth.Envelope{IP: parseClient(s.conn.address)}
+	s.absorb()
+	s.closeSMTP() // what was found out about the client before is not of this one, also where the address is the same
+	s.begin()
+}
+
+// helo takes the HELO name, again after STARTTLS. In a message it ends that (RFC
+// 5321 section 4.1.4).
+func (s *session) helo(data []byte) {
+	s.env.TLS, s.env.Cipher, s.env.CertSubject, s.env.CertIssuer = "", "", "", ""
+	s.absorb()
+	s.env.Helo = string(bytes.TrimSuffix(data, []byte{0}))
+	if !s.begin() {
+		s.smtp.Helo(s.env.Helo)
+	}
+}
+
+// mailFrom begins a message. Sendmail does not say that the last one has ended.
+func (s *session) mailFrom(data []byte) {
+	s.msg = transaction{active: true, began: time.Now()}
+	from, _ := cutString(data)
+	s.env.MailFrom = string(trim(from, '<', '>'))
+	s.env.AuthType, s.env.AuthUser = "", ""
+	s.absorb()
+	s.begin()
+	s.msg.header.Limits = s.limits.Header
+	s.smtp.MailFrom(s.env)
+}
+
 // recipient takes the data of a recipient packet. Past the limit none is kept.
 func (s *session) recipient(data []byte) {
 	s.absorb()
@@ -175,7 +168,7 @@ func (s *session) recipient(data []byte) {
 		s.env.MoreRcpt = true
 		return
 	}
-	s.env.Rcpt = append(s.env.Rcpt, string(bytes.Trim(text, "<>")))
+	s.env.Rcpt = append(s.env.Rcpt, string(trim(text, '<', '>')))
 }
 
 // field takes the data of a header packet.
@@ -196,9 +189,9 @@ func (s *session) write(chunk []byte) (skip bool) {
 	return !s.msg.check.WantsBody()
 }
 
-// Body ends the message: the edits are sent, and the reply. The library has none to send. The MTA, and nobody
+// body ends the message: the edits are sent, and the reply. The MTA, and nobody
 // else, gets no answer when the connection was closed.
-func (s *session) Body(*milter.Modifier) (milter.Response, error) {
+func (s *session) body() {
 	answer, ok := accepted(), true
 	s.guard("end of message", func() {
 		s.beginCheck()
@@ -211,14 +204,6 @@ func (s *session) Body(*milter.Modifier) (milter.Response, error) {
 	if s.reset(); ok {
 		s.conn.answer(answer, id)
 	}
-	return nil, nil
-}
-
-// Abort ends the message without an answer. Postfix may say it twice.
-func (s *session) Abort(*milter.Modifier) error {
-	s.macros = s.macros[:0]
-	s.endMessage()
-	return nil
 }
 
 // absorb takes the macros that came with a command.
@@ -283,8 +268,9 @@ func (s *session) closeSMTP() {
 	}
 }
 
-// close ends what is going on after the connection has ended.
+// close ends what is going on after the connection has ended, and the session with it.
 func (s *session) close() {
 	s.endMessage()
 	s.guard("close", s.closeSMTP)
+	s.server.end(s.conn)
 }
