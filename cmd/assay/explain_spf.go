@@ -83,23 +83,13 @@ func beginsPair(s string) bool {
 	return slices.Contains(receivedSPFKeys[:], strings.ToLower(name)) && len(name) < len(s)
 }
 
-// cutComment takes a comment, which may have others in it (RFC 5322 section 3.2.2), off the beginning of text. One
-// without an end goes on to the end.
+// cutComment takes a comment off the beginning of text. One without an end goes on to the end.
 func cutComment(s string) (comment, rest string) {
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '(':
-			depth++
-		case ')':
-			if depth--; depth == 0 {
-				return s[1:i], s[i+1:]
-			}
-		}
+	n := message.CommentLen(s)
+	if n < 0 {
+		return s[1:], ""
 	}
-	return s[1:], ""
+	return s[1 : n-1], s[n:]
 }
 
 // oneSpace makes a space of white space.

@@ -1,7 +1,6 @@
 package packages
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -42,32 +41,10 @@ func bootMachine(t *testing.T) *machine {
 	if os.Geteuid() != 0 {
 		missing(t, errors.New("run as root"))
 	}
-	cmd := exec.Command("sh", "-c", bootScript, "sh", t.TempDir(), systemd.Group(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
-	var problems strings.Builder
-	cmd.Stderr = &problems
-	cmd.WaitDelay = 5 * time.Second
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		missing(t, fmt.Errorf("no namespaces: %w", err))
-	}
+	shell, said := startShell(t, syscall.CLONE_NEWNS|syscall.CLONE_NEWPID, bootScript, t.TempDir(), systemd.Group(t))
 	m := &machine{T: t}
-	t.Cleanup(func() {
-		_ = input.Close()
-		_ = cmd.Process.Kill() // takes all of its processes along
-		_ = cmd.Wait()
-	})
-	if line, _ := bufio.NewReader(output).ReadString('\n'); line != "started\n" || !m.isUp(cmd.Process.Pid) {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		missing(t, errors.New("systemd does not boot in a copy of this machine: "+problems.String()))
+	if said.first != "started\n" || !m.isUp(shell) {
+		missing(t, errors.New("systemd does not boot in a copy of this machine: "+said.problems()))
 	}
 	m.forget()
 	return m

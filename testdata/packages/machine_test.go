@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,11 +49,29 @@ func startMachine(t *testing.T) *machine {
 	if os.Geteuid() != 0 {
 		missing(t, errors.New("run as root"))
 	}
-	dir := t.TempDir()
-	cmd := exec.Command("sh", "-c", machineScript, "sh", dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID}
+	pid, said := startShell(t, syscall.CLONE_NEWNS|syscall.CLONE_NEWNET|syscall.CLONE_NEWPID, machineScript, t.TempDir())
+	if said.first != "ready\n" {
+		missing(t, errors.New("no copy of this machine: "+said.problems()))
+	}
+	m := &machine{t, pid}
+	m.forget()
+	return m
+}
+
+// What a shell said: the first line of its output, and, once it has ended, its errors.
+type said struct {
+	first    string
+	problems func() string
+}
+
+// startShell runs a script with arguments in namespaces of its own until the test ends, which ends all that it started.
+func startShell(t *testing.T, namespaces uintptr, script string, args ...string) (pid int, _ said) {
+	t.Helper()
+	cmd := exec.Command("sh", append([]string{"-c", script, "sh"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
 	var problems strings.Builder
 	cmd.Stderr = &problems
+	cmd.WaitDelay = 5 * time.Second
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -64,18 +83,17 @@ func startMachine(t *testing.T) *machine {
 	if err := cmd.Start(); err != nil {
 		missing(t, fmt.Errorf("no namespaces: %w", err))
 	}
-	t.Cleanup(func() {
+	end := sync.OnceFunc(func() {
 		_ = input.Close()
 		_ = cmd.Process.Kill() // takes all of its processes along
 		_ = cmd.Wait()
 	})
-	if line, _ := bufio.NewReader(output).ReadString('\n'); line != "ready\n" {
-		_ = cmd.Wait()
-		missing(t, errors.New("no copy of this machine: "+problems.String()))
-	}
-	m := &machine{t, cmd.Process.Pid}
-	m.forget()
-	return m
+	t.Cleanup(end)
+	line, _ := bufio.NewReader(output).ReadString('\n')
+	return cmd.Process.Pid, said{line, func() string {
+		end()
+		return problems.String()
+	}}
 }
 
 // forget removes what this machine may have of assay already.
