@@ -127,14 +127,22 @@ func (s *search) all(i int) (unknown bool) {
 	a := &s.r.Evidence.Authors[i]
 	var h hints
 	ask := func() { a.History = s.history(i, relatedTo(a.Domain, s.orgs)) }
-	if s.c.early != nil { // they are asked for already
+	if found := s.foundEarly(); found != nil {
+		h = *found
 		ask()
-		h = s.hints(a.Domain)
 	} else {
 		inParallel(func() { h = s.hints(a.Domain) }, ask)
 	}
 	a.PTROrg, a.PTRUnconfirmed, a.MX, a.Neighbour = h.ptrOrg, h.ptrUnconfirmed, h.mx, h.neighbour
 	return h.unknown && a.History == 0
+}
+
+// foundEarly are the hints that began with the header, if they are known by now, else nil.
+func (s *search) foundEarly() *hints {
+	if early := s.c.early; early != nil && early.isDone() {
+		return early.wait()
+	}
+	return nil
 }
 
 // hints are those that began with the header, if they did.
@@ -251,17 +259,12 @@ func mailPairs(hosts, names []string) []mailPair {
 	var pairs []mailPair
 	for _, host := range hosts {
 		for _, name := range names {
-			if len(pairs) < maxPairs && sameRegistrable(host, name) {
+			if len(pairs) < maxPairs && dmarc.SameRegistrable(host, name) {
 				pairs = append(pairs, mailPair{host, name})
 			}
 		}
 	}
 	return pairs
-}
-
-// sameRegistrable tells whether the Public Suffix List sees two domains in one organization.
-func sameRegistrable(a, b string) bool {
-	return dmarc.SameRegistrable(a, b)
 }
 
 // lookEarly starts the search for hints while the body comes, when it is certain that only SPF
@@ -276,7 +279,7 @@ func (c *Check) lookEarly(ctx context.Context, signers []string) {
 		return
 	}
 	author := authors.List[0].Domain
-	if slices.ContainsFunc(signers, func(domain string) bool { return sameRegistrable(domain, author) }) {
+	if slices.ContainsFunc(signers, func(domain string) bool { return dmarc.SameRegistrable(domain, author) }) {
 		return
 	}
 	c.early = c.startEarly(ctx, signers)

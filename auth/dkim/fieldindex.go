@@ -18,7 +18,7 @@ type FieldIndex struct {
 // Up to fewNames of up to shortName bytes are looked through: a map takes longer.
 const (
 	fewNames  = 24
-	shortName = 64
+	shortName = 32
 )
 
 // NewFieldIndex indexes the fields that any of the lists of names has; the names

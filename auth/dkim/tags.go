@@ -223,10 +223,11 @@ func lower(c byte) byte {
 
 // isLower tells whether a name, in any case, is this one in lower case.
 func isLower(name, lowerName string) bool {
-	if len(name) != len(lowerName) {
+	last := len(name) - 1
+	if len(name) != len(lowerName) || last >= 0 && lower(name[last]) != lowerName[last] {
 		return false
 	}
-	for i := range len(name) {
+	for i := range last + 1 {
 		if lower(name[i]) != lowerName[i] {
 			return false
 		}

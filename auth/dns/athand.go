@@ -25,8 +25,9 @@ func (c *Counting) Peek(q Question) (a Answer, ok bool) {
 }
 
 // An AtHand is a Resolver that gives only what a Cache has at hand, so that it never waits: with it,
-// what needs nothing else is evaluated without a goroutine. It is for one evaluation. After one answer that it
-// did not have it gives none: the evaluation has to be repeated with the Counting. It is safe for concurrent use.
+// what needs nothing else is evaluated without a goroutine. After one answer that it did not have it gives
+// none: the evaluation has to be repeated with the Counting. It is for one evaluation where that uses Remember, which
+// takes all answers so far for those that the result was made of. It is safe for concurrent use.
 type AtHand struct {
 	counting *Counting
 	cache    *Cache // nil: nothing is at hand

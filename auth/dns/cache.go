@@ -157,7 +157,7 @@ type CacheStats struct {
 	Misses  uint64 // questions that were passed on
 	Panics  uint64 // of the Resolver
 	Entries int    // now
-	Bytes   int    // what the entries hold now, about
+	Bytes   int    // what the entries hold now, and what Remember keeps, about
 }
 
 // Stats returns the counters; it may be called at any time.
@@ -167,5 +167,6 @@ func (c *Cache) Stats() CacheStats {
 	for _, store := range c.stores {
 		store.addTo(&s)
 	}
+	s.Bytes += c.results.Bytes()
 	return s
 }

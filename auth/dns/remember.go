@@ -1,5 +1,11 @@
 package dns
 
+import "time"
+
+// maxRemembered is how long a result is kept, at the most: then its answers are used again, which tells the
+// Cache that they are still wanted.
+const maxRemembered = 10 * time.Second
+
 // A result is what an evaluation made of the answers that it had.
 type result struct {
 	value any
@@ -7,9 +13,9 @@ type result struct {
 }
 
 // Remember keeps the result of an evaluation that asked r and nothing else, for Recall: in the Cache, if r is
-// an AtHand that had all its answers, as long as every one of them may be kept. The key holds all that
-// the result depends on besides the answers, and begins with a word for what made it, as all evaluations have
-// one space of keys. The value is shared: nobody changes it. Bytes is its memory, about.
+// an AtHand that had all its answers, as long as every one of them may be kept, and for 10 seconds at the most. The
+// key holds all that the result depends on besides the answers, and begins with a word for what made it, as
+// all evaluations have one space of keys. The value is shared: nobody changes it. Bytes is its memory, about.
 func Remember(r Resolver, key string, value any, bytes int) {
 	if h, ok := r.(*AtHand); ok {
 		h.remember(key, value, bytes)
@@ -20,7 +26,11 @@ func (h *AtHand) remember(key string, value any, bytes int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.missed && h.basis.kept > 0 {
-		h.cache.results.Put(key, result{value, h.basis}, bytes)
+		kept := h.basis
+		if latest := h.cache.now().Add(maxRemembered); latest.Before(kept.expires) {
+			kept.expires = latest
+		}
+		h.cache.results.Put(key, result{value, kept}, bytes)
 	}
 }
 

@@ -1,6 +1,7 @@
 package dns_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"assay/auth/dns/dnstest"
 )
 
-const rememberZone = "$TTL 300\nlong.example. TXT a\n$TTL 60\nshort.example. TXT b\n"
+const rememberZone = "$TTL 3600\nlong.example. TXT a\n*.others.example. TXT c\n$TTL 300\nmedium.example. TXT d\n$TTL 5\nshort.example. TXT b\n"
 
 // A result is recalled until the first of the answers that it was made of expires, and counted like them.
 func TestRemember(t *testing.T) {
@@ -26,7 +27,7 @@ func TestRemember(t *testing.T) {
 		}
 		dns.Remember(h, "key", 7, 1)
 		h.Count()
-		time.Sleep(time.Minute - 1)
+		time.Sleep(5*time.Second - 1)
 		again := counting.AtHand()
 		value, ok := dns.Recall(again, "key")
 		if !ok || value != 7 || again.Missed() || counting.Hits() != 3 {
@@ -45,6 +46,36 @@ func TestRemember(t *testing.T) {
 			if value, ok := dns.Recall(counting.AtHand(), key); ok {
 				t.Errorf("%s: %v after the answer has expired", key, value)
 			}
+		}
+	})
+}
+
+// What is asked for all the time stays in the cache, whatever else comes, also where results of it are recalled.
+func TestRememberedStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		origin := &dns.Counting{Resolver: dnstest.NewResolver(t, rememberZone)}
+		cache := &dns.Cache{Resolver: origin, Entries: 400}
+		counting := &dns.Counting{Resolver: cache}
+		recalled, others := 0, 0
+		for range 1000 { // seconds: the medium one expires three times
+			h := counting.AtHand()
+			if _, ok := dns.Recall(h, "key"); ok {
+				recalled++
+			} else {
+				for _, name := range []string{"long.example", "medium.example"} {
+					asks(t, cache, name, dns.TypeTXT)
+					asks(t, h, name, dns.TypeTXT)
+				}
+				dns.Remember(h, "key", 7, 1)
+			}
+			for range 5 {
+				others++
+				_, _ = cache.Resolve(t.Context(), dns.Question{Name: fmt.Sprintf("n%d.others.example", others), Type: dns.TypeTXT})
+			}
+			time.Sleep(time.Second)
+		}
+		if asked := origin.Queries() - others; asked != 1+4 || recalled < 890 {
+			t.Errorf("asked %d times, recalled %d times", asked, recalled)
 		}
 	})
 }

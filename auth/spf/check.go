@@ -38,6 +38,8 @@ const maxPrefetch = maxTerms
 // A Checker evaluates SPF. It is safe for concurrent use when Resolver and Now
 // are; its fields are not changed once it is in use. A copy works as well as
 // the original and shares Records with it.
+//
+// A new field that changes what a check finds for a domain has to become a part of memoryKey.
 type Checker struct {
 	// Resolver answers the questions. A check has no time limit of its own:
 	// it ends with its context (RFC 7208 section 4.6.4 wants 20 seconds or more).

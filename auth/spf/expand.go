@@ -57,11 +57,11 @@ func (m macroString) namesLocalPart() bool {
 // isPersonal tells whether a target-name depends on more than the domains and the client's address.
 func (m macroString) isPersonal() bool {
 	for i := range m {
-		if m[i].letter == 'h' {
+		if letter := m[i].letter; letter != 0 && strings.IndexByte("ipdov", letter) < 0 {
 			return true
 		}
 	}
-	return m.namesLocalPart()
+	return false
 }
 
 // cleanName drops a final dot, then labels from the left until the name fits.
