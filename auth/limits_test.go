@@ -259,7 +259,7 @@ func costly(message int) message.Header {
 // DMARC depends on is asked all the same. The next message of the session has a bound of its own.
 func TestDNSQuestions(t *testing.T) {
 	free := 0
-	for _, limit := range []int{100_000, 500, 350, 300} {
+	for _, limit := range []int{100_000, 400, 350, 300} {
 		resolver := dnstest.NewResolver(t, starveZone())
 		v := testVerifier(resolver)
 		v.SPFHelo, v.Implicit, v.Limits.DNSQuestions, v.Policy.DMARCReject = true, true, limit, Reject
@@ -280,7 +280,7 @@ func TestDNSQuestions(t *testing.T) {
 				t.Errorf("limit %d, message %d: %v, %v, dmarc %v", limit, message, r.Verdict, r.Disposition, r.DMARC)
 			}
 			_, err := session.dns.chain.Resolve(t.Context(), dns.Question{Name: "x.example", Type: dns.TypeTXT})
-			if spent := err != nil && strings.Contains(err.Error(), "too many questions for one message"); spent != (limit <= 500) {
+			if spent := err != nil && strings.Contains(err.Error(), "too many questions for one message"); spent != (limit <= 400) {
 				t.Errorf("limit %d, message %d: another question: %v", limit, message, err)
 			}
 		}
