@@ -44,9 +44,9 @@ func claimsOf(h message.Header, outcomes []dkim.Outcome, excess bool) claims {
 func mayVerify(o *dkim.Outcome) bool { return o.Result == dkim.Policy || o.Result == dkim.Neutral }
 
 func (c *claims) add(f message.Field) {
-	domain := dkim.ClaimedDomain(f)
+	domain, ok := dkim.ClaimedDomain(f)
 	switch {
-	case f.Unread || len(c.domains) == maxClaims && !slices.Contains(c.domains, domain):
+	case f.Unread || !ok || len(c.domains) == maxClaims && !slices.Contains(c.domains, domain):
 		c.more = true
 	case domain != "" && !slices.Contains(c.domains, domain):
 		c.domains = append(c.domains, domain)

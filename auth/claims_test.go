@@ -85,6 +85,20 @@ func TestClaimsOf(t *testing.T) {
 	if c := claimsOf(h, nil, true); c.more || !slices.Equal(c.domains, []string{"a.example", "b.example", "c.example", "e.example"}) {
 		t.Errorf("past a limit: %+v", c)
 	}
+	bad := strings.Repeat("d=not a domain;", 4)
+	for _, tt := range []struct {
+		field string
+		want  claims
+	}{
+		{bad, claims{}},
+		{bad + "d=a.example", claims{more: true}},
+		{bad + "d=not a domain", claims{more: true}},
+		{bad[15:] + "d=a.example;" + bad, claims{domains: []string{"a.example"}}},
+	} {
+		if c := claimsOf(testHeader("DKIM-Signature: "+tt.field), nil, true); c.more != tt.want.more || !slices.Equal(c.domains, tt.want.domains) {
+			t.Errorf("%s: %+v", tt.field, c)
+		}
+	}
 }
 
 func padding() []string { return slices.Repeat([]string{"X-Padding: x"}, 2000) }

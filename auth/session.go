@@ -16,7 +16,7 @@ const (
 	maxInFlight      = 16
 	maxMinorInFlight = 8 // of what seldom decides
 
-	// ownInFlight is how many a session may have under way whatever others ask; more, as long as there is
+	// ownInFlight is how many a session may have under way without asking for room; more, as long as there is
 	// room in Verifier.Room.
 	ownInFlight = 32
 

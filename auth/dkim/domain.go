@@ -37,20 +37,28 @@ func domainName(s string) (name string, ok bool) {
 // IsSignature tells the fields that a Verification has an Outcome for.
 func IsSignature(f message.Field) bool { return isNamed(f.Name, lowerFieldName) }
 
+// maxClaims bounds the d= of one field that are looked at: a well-formed field has one.
+const maxClaims = 4
+
 // ClaimedDomain is d= of a field that holds a signature, lower case, A-labels, also where the signature is
-// malformed or past a limit; "" for none. It tells nothing about who signed.
-func ClaimedDomain(f message.Field) string {
+// malformed or past a limit; "" for none. It tells nothing about who signed. Not ok when the field has more
+// of them than anybody looks at.
+func ClaimedDomain(f message.Field) (domain string, ok bool) {
 	_, list, _ := strings.Cut(f.Raw, ":")
+	claims := 0
 	for spec := range strings.SplitSeq(list, ";") {
 		name, value, _ := strings.Cut(spec, "=")
 		if trimSpace(name) != "d" {
 			continue
 		}
+		if claims++; claims > maxClaims {
+			return "", false
+		}
 		if domain, ok := domainName(trimSpace(value)); ok {
-			return domain
+			return domain, true
 		}
 	}
-	return ""
+	return "", true
 }
 
 // isLabel is wider than sub-domain of RFC 5321 by the underscore and by

@@ -6,14 +6,14 @@ import (
 )
 
 // A Room bounds the questions that all sessions together have under way beyond what each of them has a
-// right to, so that a few that ask for many silent names leave the others theirs. Nil has no bound. It is safe
-// for concurrent use.
+// right to, so that a few that ask for many silent names leave the others theirs: as many as have their
+// own questions in what Client.MaxInFlight is larger than the Room. Nil has no bound. It is safe for concurrent use.
 type Room struct{ common chan struct{} }
 
 // NewRoom makes a Room for so many questions, at least one.
 func NewRoom(size int) *Room { return &Room{make(chan struct{}, max(size, 1))} }
 
-// Share is the right of one session to have so many questions under way whatever others ask, at least one.
+// Share is the right of one session to have so many questions under way without asking for room, at least one.
 // More of them take room in common with other sessions.
 func (r *Room) Share(own int) *Share {
 	if r == nil {

@@ -12,15 +12,29 @@ import (
 // four bytes. Conversion costs the square of a label's length.
 const maxDomainText = 4 * 253
 
+// maxUnicode bounds the characters of a label that are not ASCII: each is at least one byte of the A-label, after
+// "xn--" (RFC 3492 section 6.3). A label of more would cost its square to be refused.
+const maxUnicode = 63 - len("xn--")
+
 // ToASCII is the domain in lower case with A-labels, without the final dot
 // (RFC 5890 section 2.3.2). The letters of each label are ASCII letters,
 // digits, hyphen and underscore. It is an error if a label is empty or over 63
 // bytes, the domain over 253, or a label with other letters no U-label; only
 // letter case is mapped.
 func ToASCII(domain string) (string, error) {
+	n := 0 // characters of the label that are not ASCII
 	for _, r := range domain {
-		if r >= utf8.RuneSelf && !isLetter(r) {
+		switch {
+		case r == '.':
+			n = 0
+		case r < utf8.RuneSelf:
+		case !isLetter(r):
 			return "", fmt.Errorf("message: domain %.80q: unexpected %q", domain, r)
+		default:
+			n++
+		}
+		if n > maxUnicode {
+			return "", fmt.Errorf("message: domain %.80q: label too long", domain)
 		}
 	}
 	return toASCII(domain, uLabels.ToASCII)

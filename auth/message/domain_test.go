@@ -37,6 +37,28 @@ func TestToASCII(t *testing.T) {
 	}
 }
 
+// No label that has an A-label is refused for its length.
+func TestToASCIILength(t *testing.T) {
+	longest := 0
+	for _, letter := range []string{"ü", "中", "\U00020000"} {
+		for n := range 80 {
+			domain := strings.Repeat(letter, n+1) + ".example"
+			want, err := uLabels.ToASCII(domain)
+			fits := err == nil && checkDomain(want) == nil
+			got, err := ToASCII(domain)
+			if (err == nil) != fits || fits && got != want {
+				t.Errorf("%d of %s: %q, %v, want %q", n+1, letter, got, err, want)
+			}
+			if fits {
+				longest = max(longest, n+1)
+			}
+		}
+	}
+	if longest < maxUnicode-5 {
+		t.Errorf("the longest has %d", longest)
+	}
+}
+
 func FuzzToASCII(f *testing.F) {
 	for _, s := range []string{"Example.com.", "bücher.example", "例え.テスト", "a。b", "xn--a", "\u202e", "مثال.إختبار", "a\u200db"} {
 		f.Add(s)

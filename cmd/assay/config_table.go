@@ -110,7 +110,7 @@ func dnsOptions() []option {
 			doc:  "How long one question may take, with all its retries.",
 			kind: duration(1, time.Hour, func(c *Config) *time.Duration { return &c.DNS.Timeout })},
 		{name: "dns.max_in_flight", byDefault: int64(8192), values: "1 to 60000",
-			doc:  "How many questions may be under way at once, each with a socket; further ones wait. Each connection of an MTA may have 32, and what it asks beyond that shares half of this number with the others.",
+			doc:  "How many questions may be under way at once, each with a socket; further ones wait. Each connection of an MTA may have 32, and what it asks beyond that shares half of this number with the others: by default, 128 connections that ask for names which never answer leave the others theirs.",
 			kind: integer(1, 60000, func(c *Config) *int { return &c.DNS.MaxInFlight })},
 		{name: "dns.cache_entries", byDefault: int64(100000), values: "1 to 10000000",
 			doc:  "How many answers are remembered at most.",

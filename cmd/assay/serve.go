@@ -163,9 +163,13 @@ func (d *daemon) build() error {
 	return nil
 }
 
-// newVerifier checks messages as the config and the lists in force say.
+// newVerifier checks messages as the config and the lists in force say. As long as DNS is asked in the same way, what
+// bounds the questions of all sessions, and what was parsed of the answers, goes on.
 func (d *daemon) newVerifier() *auth.Verifier {
 	v := newVerifier(d.config, d.dns)
+	if old := d.verifier; old != nil && old.Resolver == d.dns {
+		v.Room, v.SPF.Records, v.DKIM.Keys, v.ARC.Keys.Cache = old.Room, old.SPF.Records, old.DKIM.Keys, old.ARC.Keys.Cache
+	}
 	v.Sealers = d.config.sealersWith(d.sealers)
 	v.Sealer = d.sealer
 	v.Spoofed = d.spoofed.list
