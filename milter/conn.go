@@ -16,10 +16,10 @@ import (
 	"assay/auth/message"
 )
 
-// A conn is the connection to an MTA as the library sees it. It hands out whole,
-// well-formed packets only, and whatever ends it looks like io.EOF, at which the
-// library says nothing. What every message has, it hands to its session instead:
-// the library would spend more on it than is done with it. Packets to the
+// A conn is the connection to an MTA as the library sees it. It negotiates, and hands what concerns
+// a message to its session: the library would spend more on that than is done with it. The library
+// gets the commands that concern none, DATA and those unknown to the MTA, as whole packets; and
+// whatever ends the connection looks like io.EOF to it, at which it says nothing. Packets to the
 // MTA are collected and sent by one write before the next packet is waited for;
 // those that the MTA does not expect are dropped, because one stray reply would
 // shift all that follow.
@@ -41,7 +41,8 @@ type conn struct {
 	inUse     offer  // what was negotiated
 	fieldSize int    // the limit of a header field, in bytes
 	command   milter.Code
-	address   string // of the client, from the last connect packet
+	latest    milter.Code // as command, also where that is macros
+	address   string      // of the client, from the last connect packet
 	closeOne  sync.Once
 
 	state    sync.Mutex
@@ -59,6 +60,7 @@ type conn struct {
 	answering bool        // out has the answer to a message
 	doubtful  bool        // whether the last answer was taken
 	answered  string      // the queue id of its message
+	untaken   error       // why it was not taken, until that is logged
 	reporter  *time.Timer // of progress; nil before the first message
 	reporting bool
 }
@@ -130,7 +132,9 @@ func (c *conn) next() error {
 func (c *conn) packet() ([]byte, error) {
 	c.halfway = false
 	if c.command == milter.CodeEOB && len(c.in.bytes()) > 0 { // an MTA that did not wait for the answer
-		if err := c.settle(); err != nil {
+		err := c.settle()
+		c.logUntaken()
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -212,20 +216,23 @@ func (c *conn) fill(size int, begun bool) error {
 	c.begun = begun
 	err := c.relax()
 	if err == nil {
-		more := begun || c.began && c.command != milter.CodeEOB // after its offer, and a message, an MTA waits for us
-		err = c.in.fill(size, more)
+		// Before the first packet there is nothing to acknowledge, and the answer acknowledges the end of a message.
+		unanswered := begun || c.began && c.latest != milter.CodeEOB
+		err = c.in.fill(size, unanswered)
+		c.logUntaken()
 	}
 	switch {
 	case err == io.EOF && begun:
 		err = fmt.Errorf("milter: in a packet: %w", io.ErrUnexpectedEOF)
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.writeFailed():
 		err = c.late(err)
 	}
 	return err
 }
 
 // tried is called in fill, when it is known what has come already. What was collected is sent no earlier, so that
-// it is known whether the MTA is still there; and a deadline is only for what has to be waited for.
+// it is known whether the MTA is still there; and a deadline is only for what has to be waited for. Whoever closes
+// the connection waits until this has returned: it waits for nothing that closing does not end.
 func (c *conn) tried(waits bool) error {
 	err := c.settle()
 	if err == nil && waits {
@@ -243,15 +250,15 @@ func (c *conn) settle() error {
 	return err
 }
 
-// observe follows the session. It refuses the packets that the library takes
-// for the end of the session, with a word on the standard log, and those that it
-// would answer out of turn. Of a piece of the body it may have the beginning only.
+// observe follows the session. It refuses what is malformed or unknown, and a session that does not begin
+// with an offer or has a second one. What an MTA does not know becomes DATA, and both ways to quit one.
+// Of a piece of the body it may have the beginning only.
 func (c *conn) observe(packet []byte) (err error) {
 	command := code(packet)
 	if first := !c.began; first != (command == milter.CodeOptNeg) {
 		return errNoOffer
 	}
-	c.began = true
+	c.began, c.latest = true, command
 	switch command {
 	case milter.CodeMacro:
 		if len(data(packet)) == 0 {
@@ -285,6 +292,7 @@ func (c *conn) Close() error {
 	var err error
 	c.closeOne.Do(func() {
 		err = errors.Join(c.flush(), c.Conn.Close())
+		c.logUntaken()
 		c.unread = nil
 		c.in.release()
 		if c.session != nil {

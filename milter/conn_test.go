@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -256,83 +255,32 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// A peer that does not read does not hold the session for ever.
+// A peer that does not read does not hold the session for ever. Of a message, one line tells what became of it.
 func TestWriteTimeout(t *testing.T) {
-	f := &fake{}
-	inBubble(t, f, func(t *testing.T, d *daemon, m *mta) {
-		m.negotiate(offeredActions, 0)
-		m.send('M', cstrings("<a@example.com>"))
-		time.Sleep(writeTimeout)
-		synctest.Wait()
-		if d.Sessions() != 0 || !f.ended() {
-			t.Error("the session goes on")
-		}
-	})
-}
-
-// A counting listener counts the writes on its connections.
-type counting struct {
-	net.Listener
-	writes *atomic.Int64
-}
-
-type countingConn struct {
-	net.Conn
-	writes *atomic.Int64
-}
-
-func (l counting) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	return countingConn{c, l.writes}, err
-}
-
-func (c countingConn) Write(p []byte) (int, error) {
-	c.writes.Add(1)
-	return c.Conn.Write(p)
-}
-
-func TestOneWriteAMessage(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fake{report: auth.Report{Disposition: auth.Disposition{Action: auth.Quarantine, Text: "why"}}}
-	for i := range 50 {
-		f.report.Edits = append(f.report.Edits, auth.Edit{Name: "X-Long", Value: strings.Repeat("v", 500)}, auth.Edit{Delete: true, Index: i + 1, Name: "X"})
-	}
-	d, writes := newDaemon(f), &atomic.Int64{}
-	d.on(t, counting{ln, writes})
-	m := connected(t, d.addr, offeredActions, offeredProtocol)
-	m.hello()
-	for want := range int64(3) {
-		if got := m.message("W1", "a@example.com"); len(got) != 102 {
-			t.Errorf("%d replies", len(got))
-		}
-		if got := writes.Load(); got != want+2 { // the first is the negotiation's
-			t.Errorf("%d writes, want %d", got, want+2)
-		}
-	}
-}
-
-// A reply where none is expected would be taken for the next one.
-func TestStrayReplies(t *testing.T) {
-	c := newConn(nil, 0, &blocks{}, newDaemon(&fake{}).Log)
-	c.inUse = offer{protocol: milter.OptNoHeaderReply}
-	write := func(command milter.Code, pieces ...string) {
-		c.command = command
-		for _, p := range pieces {
-			if n, err := c.Write([]byte(p)); n != len(p) || err != nil {
-				t.Errorf("wrote %d, %v", n, err)
-			}
-		}
-	}
-	write(milter.CodeConn, "\x00\x00\x00\x01c")
-	write(milter.CodeHeader, "\x00\x00\x00", "\x01", "c")
-	write(milter.CodeHeader, "\x00\x00\x00\x03tab\x00\x00\x00\x01c")
-	write(milter.CodeAbort, "\x00\x00\x00\x01c")
-	write(milter.CodeEOB, "\x00\x00\x00\x02i", "1\x00\x00\x00\x01a")
-	if got, want := string(c.out), "\x00\x00\x00\x01c\x00\x00\x00\x02i1\x00\x00\x00\x01a"; got != want {
-		t.Errorf("%q, want %q", got, want)
+	for name, tt := range map[string]struct {
+		protocol uint32
+		send     func(*mta)
+		warnings int
+	}{
+		"a reply":   {0, func(m *mta) { m.send('M', cstrings("<a@example.com>")) }, 0},
+		"an answer": {offeredProtocol, func(m *mta) { m.hello(); m.mail("W1", "a@example.com"); m.send('E', "") }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{}
+			inBubble(t, f, func(t *testing.T, d *daemon, m *mta) {
+				m.negotiate(offeredActions, tt.protocol)
+				tt.send(m)
+				time.Sleep(writeTimeout)
+				synctest.Wait()
+				if d.Sessions() != 0 || !f.ended() {
+					t.Error("the session goes on")
+				}
+				text := d.log.String()
+				if strings.Count(text, "level=WARN") != tt.warnings || strings.Count(text, notTaken) != tt.warnings {
+					t.Errorf("log: %s", text)
+				}
+			})
+		})
 	}
 }
 

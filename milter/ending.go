@@ -66,8 +66,9 @@ func (c *conn) explain(err error) {
 		c.log.Warn("milter: connection closed: the MTA did not keep to the protocol", "error", err)
 	case errors.Is(err, syscall.ECONNRESET) && c.command == milter.CodeEOB: // there was something that it did not read
 		c.output.Lock()
-		defer c.output.Unlock()
 		c.notTaken(err)
+		c.output.Unlock()
+		c.logUntaken()
 	case err == io.EOF, errors.Is(err, errDraining), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
 		errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 	default:

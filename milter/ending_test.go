@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -60,14 +61,14 @@ func TestAnswerNotTaken(t *testing.T) {
 	tests := map[string]struct {
 		held  func(*testing.T, *mta) // while the message is checked
 		after func(*testing.T, *mta)
-		want  bool
+		want  map[string]string // the errors of the line, by network; nil: no line
 	}{
 		"taken":                   {after: func(t *testing.T, m *mta) { m.read() }},
 		"taken, QUIT":             {after: func(t *testing.T, m *mta) { m.read(); m.send('Q', "") }},
 		"taken, and the next one": {after: func(t *testing.T, m *mta) { m.read(); m.send('M', cstrings("<a@example.com>")) }},
-		"gone before":             {held: func(t *testing.T, m *mta) { _ = m.Close() }, want: true},
-		"reset before":            {held: reset, want: true},
-		"not read":                {after: leave, want: true},
+		"gone before":             {held: closeIt, want: map[string]string{"tcp": errGone.Error(), "unix": "write: broken pipe"}},
+		"reset before":            {held: reset, want: map[string]string{"tcp": "read: connection reset by peer"}},
+		"not read":                {after: leave, want: map[string]string{"tcp": "read: connection reset by peer", "unix": "read: connection reset by peer"}},
 	}
 	for network, listen := range map[string]func() (net.Listener, error){
 		"tcp":  func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
@@ -96,17 +97,68 @@ func TestAnswerNotTaken(t *testing.T) {
 				}
 				_ = m.Close()
 				eventually(t, "the session ends", func() bool { return d.Sessions() == 0 })
-				want := 0
-				if tt.want {
+				want, lines := 0, warnings(d)
+				if tt.want != nil {
 					want = 1
 				}
-				if text := d.log.String(); strings.Count(text, notTaken) != want || tt.want && !strings.Contains(text, "queue_id=N1 error=") {
-					t.Errorf("log: %s", text)
+				if len(lines) != want || want > 0 && !(strings.Contains(lines[0], notTaken) &&
+					strings.Contains(lines[0], "queue_id=N1 error=") && strings.Contains(lines[0], tt.want[network])) {
+					t.Errorf("log: %q, want %q", lines, tt.want[network])
 				}
 			})
 		}
 	}
 }
+
+// An MTA that sends its next message without having waited is told of with each of them.
+func TestAnswersNotTaken(t *testing.T) {
+	named := func(id string) (mail []byte) {
+		for _, p := range [][]byte{packet('M', cstrings("<a@example.com>")), packet('D', "N"+cstrings("i", id)), packet('N', ""), packet('E', "")} {
+			mail = append(mail, p...)
+		}
+		return mail
+	}
+	for name, late := range map[string]bool{"at once": false, "in the check": true} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{hold: make(chan struct{}), held: make(chan struct{})}
+			d := newDaemon(f)
+			ours, theirs := socketPair(t)
+			d.slots <- struct{}{}
+			d.Server.start(ours)
+			m := &mta{Conn: theirs, t: t}
+			m.negotiate(offeredActions, offeredProtocol)
+			m.hello()
+			first, second := named("N1"), named("N2")
+			if !late {
+				first, second = append(first, second...), nil
+			}
+			_, _ = m.Write(first)
+			<-f.held
+			f.held = make(chan struct{}) // for the second one
+			_, _ = m.Write(second)
+			_ = theirs.(*net.UnixConn).CloseWrite()
+			close(f.hold)
+			d.running.Wait()
+			_ = m.Close()
+			lines := warnings(d)
+			if len(lines) != 2 || !strings.Contains(lines[0], "queue_id=N1 error=") || !strings.Contains(lines[1], "queue_id=N2 error=") {
+				t.Errorf("log: %q", lines)
+			}
+		})
+	}
+}
+
+// warnings are the lines at WARN.
+func warnings(d *daemon) (lines []string) {
+	for line := range strings.Lines(d.log.String()) {
+		if strings.Contains(line, "level=WARN") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func closeIt(_ *testing.T, m *mta) { _ = m.Close() }
 
 // reset closes a connection as a host does that has forgotten it.
 func reset(t *testing.T, m *mta) {
@@ -206,6 +258,73 @@ func TestDeadlines(t *testing.T) {
 	}
 	if err := <-came; err != nil {
 		t.Errorf("in a message: %v", err)
+	}
+}
+
+// A hurried connection notes how long is to be waited at most, and the wait is over at once.
+type hurried struct {
+	*net.UnixConn
+	mu    sync.Mutex
+	waits []time.Duration
+}
+
+func (c *hurried) SetReadDeadline(deadline time.Time) error {
+	if deadline.IsZero() {
+		return c.UnixConn.SetReadDeadline(deadline)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = append(c.waits, time.Until(deadline).Round(time.Minute/2))
+	return c.UnixConn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// How long an MTA on a socket is waited for, and what is told when that is over.
+func TestPatienceOnSockets(t *testing.T) {
+	const idle = time.Hour
+	greeting := string(packet('O', offering(6, offeredActions, 0))) + string(packet('C', cstrings("x")+"U"))
+	mail := string(packet('M', cstrings("<a@example.com>")))
+	for name, tt := range map[string]struct {
+		stream string // that has come as the session begins
+		then   func(*mta)
+		wait   time.Duration
+		want   string // in the only line at WARN; "": there is none
+	}{
+		"nothing":       {wait: offerTimeout},
+		"half an offer": {stream: greeting[:7], wait: offerTimeout},
+		"no message":    {stream: greeting, wait: idle, want: errIdle.Error()},
+		"half a length": {stream: greeting + mail + "\x00\x00", wait: packetTimeout, want: errStalled.Error()},
+		"half a field":  {stream: greeting + mail + "\x00\x00\xff\xffLhalf", wait: packetTimeout, want: errStalled.Error()},
+		"half a piece":  {stream: greeting + mail + "\x00\x00\xff\xffBhalf", wait: packetTimeout, want: errStalled.Error()},
+		"a message": {stream: greeting + mail, then: func(m *mta) { // each reply comes as the next wait begins
+			for range 3 {
+				m.read()
+			}
+			m.say('R', cstrings("<b@example.com>"))
+			m.say('N', "")
+			m.end()
+		}, wait: idle, want: errIdle.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDaemon(stamper{}, func(s *Server) { s.IdleTimeout = idle })
+			ours, theirs := socketPair(t)
+			c := &hurried{UnixConn: ours.(*net.UnixConn)}
+			defer theirs.Close()
+			if _, err := io.WriteString(theirs, tt.stream); err != nil {
+				t.Fatal(err)
+			}
+			d.slots <- struct{}{}
+			d.Server.start(c)
+			if tt.then != nil {
+				tt.then(&mta{Conn: theirs, t: t})
+			}
+			eventually(t, "the session ends", func() bool { return d.Sessions() == 0 })
+			if len(c.waits) != 1 || c.waits[0] != tt.wait {
+				t.Errorf("waits of %s, want %s", c.waits, tt.wait)
+			}
+			if lines := warnings(d); len(lines) > 1 || (len(lines) == 1) != (tt.want != "") || !strings.Contains(strings.Join(lines, ""), tt.want) {
+				t.Errorf("log: %q, want %q", lines, tt.want)
+			}
+		})
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 // textBlock is the memory that fields share, in bytes: an ordinary header needs one or two.
 const textBlock = 4 << 10
 
-// checkField checks the data of a header packet: a name and a value. The library
-// ignores others, and a message must not be judged without one of its fields.
+// checkField checks the data of a header packet: a name and a value. Others are not passed
+// over, as a message must not be judged without one of its fields.
 func checkField(data []byte) error {
 	if len(data) == 0 || data[0] == 0 || data[len(data)-1] != 0 || bytes.Count(data, []byte{0}) != 2 {
 		return fmt.Errorf("%w: header field", errMalformed)

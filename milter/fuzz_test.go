@@ -51,9 +51,12 @@ func FuzzSession(f *testing.F) {
 }
 
 // socketPair is the two ends of a connection that has descriptors.
-func socketPair(t testing.TB) (ours, theirs net.Conn) {
+func socketPair(t testing.TB) (ours, theirs net.Conn) { return pairOf(t, syscall.SOCK_STREAM) }
+
+// pairOf is a pair of sockets of a type.
+func pairOf(t testing.TB, socketType int) (ours, theirs net.Conn) {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, socketType, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

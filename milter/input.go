@@ -3,11 +3,13 @@ package milter
 import (
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 )
 
 // blockSize is how much is read at once, in bytes: an ordinary message in one read, a large one in few.
+// It is also what a session holds that waits in the middle of a packet, however little of that has come.
 const blockSize = 32 << 10
 
 // An input is what an MTA sent and nobody has taken yet. It holds memory only while there is
@@ -28,8 +30,9 @@ type input struct {
 	first    bool                   // nothing was looked at in this fill
 	seen     seen                   // what the last look found
 	fd       int                    // while tried is called: of conn; else -1
-	awaited  bool                   // the MTA says more before it waits for us
-	failed   error
+	failed   error                  // of that look; io.EOF at the end of the connection
+	// unanswered tells that nothing is sent soon that would acknowledge what came last.
+	unanswered bool
 }
 
 // What a look at a connection finds.
@@ -89,10 +92,10 @@ func (in *input) release() {
 	in.block, in.buf, in.begin, in.end = nil, nil, 0, 0
 }
 
-// fill waits until more has come of a packet of at most size bytes. awaited tells that the MTA
-// says more before it waits for an answer. The error is io.EOF at the end of the connection.
-func (in *input) fill(size int, awaited bool) error {
-	in.awaited, in.failed, in.first = awaited, nil, true
+// fill waits until more has come of a packet of at most size bytes. unanswered tells that no answer
+// acknowledges what came last. The error is io.EOF at the end of the connection.
+func (in *input) fill(size int, unanswered bool) error {
+	in.unanswered, in.failed, in.first = unanswered, nil, true
 	if in.begin > 0 {
 		in.end = copy(in.buf, in.bytes())
 		in.begin = 0
@@ -157,14 +160,14 @@ func (in *input) tryRead(fd uintptr) (done bool) {
 	case n == 0 && err == nil:
 		found, err = ended, io.EOF
 	case err != nil:
-		found = ended
+		found, err = ended, in.readError(err)
 	}
 	in.failed = in.came(max(n, 0), err)
 	if err := in.turn(int(fd), found); err != nil {
 		in.failed = err
 		return true
 	}
-	if found == empty && in.awaited && in.ack != nil {
+	if found == empty && in.unanswered && in.ack != nil {
 		in.ack(fd)
 	}
 	return found != empty
@@ -181,13 +184,31 @@ func (in *input) turn(fd int, found seen) error {
 	return err
 }
 
-// peerGone tells whether the MTA has closed the connection, as far as that can be known without waiting.
-func (in *input) peerGone() (gone bool) {
-	if in.seen != unseen || in.raw == nil {
-		return in.seen == ended
+// readError is the error of a system call as the connection's own Read has it.
+func (in *input) readError(err error) error {
+	e := &net.OpError{Op: "read", Source: in.conn.LocalAddr(), Addr: in.conn.RemoteAddr(), Err: os.NewSyscallError("read", err)}
+	if e.Source != nil {
+		e.Net = e.Source.Network()
 	}
-	_ = in.raw.Control(func(fd uintptr) { gone = isHungUp(fd) }) // of a connection that we closed, nobody asks
-	return gone
+	return e
+}
+
+// peerGone is errGone when the MTA has closed the connection, as far as that can be known without waiting; or what
+// ended the connection else, which is told only once: the next write does not find it any more.
+func (in *input) peerGone() (err error) {
+	switch {
+	case in.seen == ended && in.failed == io.EOF:
+		err = errGone
+	case in.seen == ended:
+		err = in.failed
+	case in.seen == unseen && in.raw != nil:
+		_ = in.raw.Control(func(fd uintptr) { // of a connection that we closed, nobody asks
+			if isHungUp(fd) {
+				err = errGone
+			}
+		})
+	}
+	return err
 }
 
 // tryWrite writes what can be written at once, if that is at hand, and tells how much that was.

@@ -125,8 +125,7 @@ func TestFieldReader(t *testing.T) {
 	}
 }
 
-// A message costs a bounded number of allocations, however many fields and macros it has: few for each of
-// its packets that the library sees, and next to none for the others.
+// A message costs a small number of allocations, and its fields and macros next to none, however many it has.
 func TestAllocations(t *testing.T) {
 	if testing.CoverMode() != "" {
 		t.Skip("counted without coverage only")
@@ -152,7 +151,7 @@ func TestAllocations(t *testing.T) {
 	}
 	few, many := count(30), count(530)
 	t.Logf("%v allocations with 30 fields, %v with 530", few, many)
-	if few > 45 || many-few > 50 {
+	if few > 20 || many > 36 {
 		t.Errorf("%v allocations with 30 fields, %v with 530", few, many)
 	}
 	_ = m.Close()

@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -75,7 +76,10 @@ func (c *conn) send() error {
 	if len(c.out) == 0 {
 		return c.failed
 	}
-	gone := c.answering && c.in.peerGone()
+	var gone error
+	if c.answering {
+		gone = c.in.peerGone()
+	}
 	if c.failed == nil {
 		c.failed = c.write(c.out)
 	}
@@ -83,14 +87,27 @@ func (c *conn) send() error {
 	c.out, c.outBlock, c.complete = nil, nil, 0
 	if c.answering {
 		c.answering, c.doubtful = false, true
-		switch {
-		case c.failed != nil:
-			c.notTaken(c.failed)
-		case gone:
-			c.notTaken(errGone)
+		if err := untaken(gone, c.failed); err != nil {
+			c.notTaken(err)
 		}
 	}
 	return c.failed
+}
+
+// untaken is why an answer was not taken: because the MTA was gone before, or the write of it failed; either may
+// be nil. What a look found to be the matter with a connection, a write does not find again: it is a broken pipe then.
+func untaken(gone, failed error) error {
+	if gone == errGone {
+		return cmp.Or(failed, gone)
+	}
+	return cmp.Or(gone, failed)
+}
+
+// writeFailed tells whether that is why nothing is sent any more.
+func (c *conn) writeFailed() bool {
+	c.output.Lock()
+	defer c.output.Unlock()
+	return c.failed != nil
 }
 
 // write writes all of b. The deadline is only for what has to wait. The lock is held.
@@ -103,14 +120,24 @@ func (c *conn) write(b []byte) error {
 	return err
 }
 
-// notTaken logs that the last answer did not reach the MTA, unless that was logged. The lock is held.
+// notTaken notes that the last answer did not reach the MTA, unless that is known, for logUntaken. The lock is held.
 func (c *conn) notTaken(err error) {
-	if !c.doubtful {
-		return
+	if c.doubtful {
+		c.doubtful, c.untaken = false, err
 	}
-	c.doubtful = false
-	c.log.Warn("milter: the MTA did not take the answer to this message, it applied its default action; is its milter timeout below milter.message_timeout?",
-		"queue_id", clip(c.answered), "error", err)
+}
+
+// logUntaken logs what notTaken noted. The log may be stuck, so neither a lock is held nor the
+// descriptor of the connection, as it is while input calls tried: Server.Close would wait for it.
+func (c *conn) logUntaken() {
+	c.output.Lock()
+	err, id := c.untaken, c.answered
+	c.untaken = nil
+	c.output.Unlock()
+	if err != nil {
+		c.log.Warn("milter: the MTA did not take the answer to this message, it applied its default action; is its milter timeout below milter.message_timeout?",
+			"queue_id", clip(id), "error", err)
+	}
 }
 
 // reportProgress tells the MTA now and then that its message is being worked

@@ -1,7 +1,9 @@
 package milter
 
 import (
+	"context"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -45,5 +47,51 @@ func TestQuickAck(t *testing.T) {
 	}
 	if option(false) == 0 {
 		t.Error("TCP_QUICKACK is not set")
+	}
+}
+
+// What no answer acknowledges is acknowledged at once, macros after a message too: an MTA's TCP may hold the
+// command that they belong to back until then.
+func TestAcknowledged(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	m := dial(t, ln.Addr())
+	raw, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(stamper{})
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newConn(raw, 0, &d.blocks, d.Log)
+	c.session = &session{server: d.Server, conn: c, ctx: ctx}
+	var acks atomic.Int64
+	c.in.ack = func(fd uintptr) {
+		quickAck(fd)
+		acks.Add(1)
+	}
+	d.slots <- struct{}{}
+	d.enter(c, cancel)
+	serve(c)
+	m.negotiate(offeredActions, offeredProtocol)
+	acknowledged := int64(1) // the offer, which costs nothing
+	for range 3 {
+		eventually(t, "it is acknowledged", func() bool { return acks.Load() >= acknowledged })
+		if _, err := m.Write(mailOf(1)); err != nil {
+			t.Fatal(err)
+		}
+		for code := byte(0); code != 'a'; {
+			code, _ = m.read()
+		}
+		m.send('D', "M"+cstrings("i", "A2"))
+		acknowledged++
+	}
+	eventually(t, "it is acknowledged", func() bool { return acks.Load() >= acknowledged })
+	_ = m.Close()
+	d.running.Wait()
+	if n := acks.Load(); n != acknowledged {
+		t.Errorf("acknowledged %d times, want %d: the end of a message is acknowledged by its answer", n, acknowledged)
 	}
 }

@@ -255,14 +255,16 @@ func (s *Server) enter(c *conn, cancel context.CancelFunc) bool {
 func (s *Server) end(c *conn) {
 	defer s.running.Done()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns[c]()
+	cancel := s.conns[c]
 	delete(s.conns, c)
+	s.mu.Unlock()
+	cancel()
 	<-s.slots
 }
 
 // serve leaves the connection to the library, which closes it in the end. All that a session has to do
-// is done in Read.
+// is done in Read. What is left to the library is the loop, with its goroutine, and the answers to
+// the commands that are not ours.
 func serve(c *conn) {
 	library := milter.Server{NewMilter: func() milter.Milter { return milter.NoOpMilter{} }}
 	_ = library.Serve(&single{c}) // ends as soon as a goroutine of the library has the connection

@@ -88,7 +88,7 @@ type transaction struct {
 // open tells whether envelope and header may still grow.
 func (t *transaction) open() bool { return t.active && t.check == nil && !t.panicked }
 
-// take takes the packets that the library has no part in, and gives the reply, 0 for none. Of a piece of
+// take takes the packets that concern a message or its client, and gives the reply, 0 for none. Of a piece of
 // the body it may be given one part after the other.
 func (s *session) take(command milter.Code, data []byte) milter.ActionCode {
 	reply := milter.ActContinue

@@ -138,7 +138,7 @@ func TestMacros(t *testing.T) {
 		t.Errorf("got %+v, want %+v", env, want)
 	}
 
-	// Without new macros nothing of the first message is left, not even in the library.
+	// Without new macros nothing of the first message is left.
 	m.say('M', cstrings("<>"))
 	m.say('N', "")
 	m.end()
@@ -211,7 +211,7 @@ func TestClientWithoutAddress(t *testing.T) {
 	}
 }
 
-// Sendmail's IPv6 addresses, which the library can't read.
+// Sendmail's IPv6 addresses, which begin with a word.
 func TestSendmailIPv6(t *testing.T) {
 	f := &fake{}
 	m := connected(t, start(t, f).addr, offeredActions, 0)

@@ -2,6 +2,9 @@ package milter
 
 import (
 	"context"
+	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -183,5 +186,67 @@ func TestCloseInFinish(t *testing.T) {
 	text := d.log.String()
 	if n.read() != "aborted" || strings.Contains(text, "msg=message ") || strings.Contains(text, "level=WARN") {
 		t.Errorf("told of %q, log: %s", n.read(), text)
+	}
+}
+
+// A stuck log holds the first line that tells of an answer that was not taken until it is freed.
+type stuck struct {
+	slog.Handler
+	stuck, freed chan struct{}
+}
+
+func (l stuck) Handle(ctx context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, notTaken) {
+		close(l.stuck)
+		<-l.freed
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// A log that takes nothing any more holds up its session, and neither stopping nor the check of health.
+func TestStopWithStuckLog(t *testing.T) {
+	for name, ahead := range map[string][]byte{"waiting": nil, "with more from the MTA": packet('A', "")} {
+		t.Run(name, func(t *testing.T) {
+			l := stuck{slog.NewTextHandler(io.Discard, nil), make(chan struct{}), make(chan struct{})}
+			f := &fake{hold: make(chan struct{}), held: make(chan struct{})}
+			d := newDaemon(f, func(s *Server) { s.Log = slog.New(l) })
+			ours, theirs := socketPair(t)
+			d.slots <- struct{}{}
+			d.Server.start(ours)
+			defer d.running.Wait()
+			defer close(l.freed)
+			m := &mta{Conn: theirs, t: t}
+			m.negotiate(offeredActions, offeredProtocol)
+			m.hello()
+			m.mail("L1", "a@example.com")
+			if _, err := m.Write(append(packet('E', ""), ahead...)); err != nil {
+				t.Fatal(err)
+			}
+			<-f.held
+			_ = m.Close()
+			close(f.hold)
+			<-l.stuck
+			answers(t, "Shutdown", context.Canceled, func() error {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				return d.Shutdown(ctx)
+			})
+			answers(t, "Check", nil, func() error { return d.Check(t.Context()) })
+		})
+	}
+}
+
+// answers calls f, which is not to wait.
+func answers(t *testing.T, name string, want error, f func() error) {
+	t.Helper()
+	answer := make(chan error, 1)
+	go func() { answer <- f() }()
+	select {
+	case err := <-answer:
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s does not return", name)
 	}
 }
