@@ -30,12 +30,7 @@ func (st Stamp) results(r *Report) authres.Results {
 		st.addARC(&l, r)
 		st.addIPRev(&l, r)
 	}
-	verdict := compauthResult(r)
-	if from := r.verdictDomain(); from != "" {
-		l.add(verdict, property("header", "from", from))
-	} else {
-		l.add(verdict)
-	}
+	l.add(compauthResult(r), property("header", "from", r.verdictDomain()))
 	return authres.Results{AuthServID: st.AuthServID, Results: l.results}
 }
 
@@ -63,10 +58,14 @@ func newResultList(r *Report) resultList {
 	return l
 }
 
-// add appends a result with its properties.
+// add appends a result with those of the properties that have a value.
 func (l *resultList) add(result authres.Result, properties ...authres.Property) {
 	first := len(l.properties)
-	l.properties = append(l.properties, properties...)
+	for i := range properties {
+		if properties[i].Value != "" {
+			l.properties = append(l.properties, properties[i])
+		}
+	}
 	if end := len(l.properties); end > first {
 		result.Properties = l.properties[first:end:end]
 	}
@@ -111,8 +110,6 @@ func (st Stamp) addSPF(l *resultList, r *Report) {
 func (st Stamp) addSPFOf(l *resultList, r *Report, o *spf.Outcome, sender string) {
 	result := authres.Result{Method: "spf", Value: string(o.Result), Comment: sender}
 	switch {
-	case (o.Identity == spf.Helo || r.Envelope.MailFrom == "") && r.Envelope.Helo == "":
-		l.add(result)
 	case o.Identity == spf.Helo || r.Envelope.MailFrom == "":
 		l.add(result, property("smtp", "helo", r.Envelope.Helo))
 	case st.SPFFullAddress && isPlain(r.Envelope.MailFrom) || o.Domain == "":
@@ -196,17 +193,8 @@ func (l *resultList) addSignature(o *dkim.Outcome, b int) {
 	if domain, ok := strings.CutPrefix(identity, "@"); ok && domain == o.Domain {
 		identity = ""
 	}
-	var properties [5]authres.Property
-	n := 0
-	for _, p := range [...]struct{ name, value string }{
-		{"d", o.Domain}, {"i", identity}, {"s", o.Selector}, {"a", o.Algorithm}, {"b", o.Signature[:min(b, len(o.Signature))]},
-	} {
-		if p.value != "" {
-			properties[n] = property("header", p.name, p.value)
-			n++
-		}
-	}
-	l.add(result, properties[:n]...)
+	l.add(result, property("header", "d", o.Domain), property("header", "i", identity), property("header", "s", o.Selector),
+		property("header", "a", o.Algorithm), property("header", "b", o.Signature[:min(b, len(o.Signature))]))
 }
 
 // signatureLength is how many characters of b= tell this signature from the
@@ -233,17 +221,7 @@ func commonPrefix(a, b string) int {
 func addDMARC(l *resultList, r *Report) {
 	o := &r.DMARC
 	result := authres.Result{Method: "dmarc", Value: string(o.Result), Comment: dmarcComment(r)}
-	from, policy := property("header", "from", o.Author), property("policy", "dmarc", string(o.Policy))
-	switch {
-	case o.Author != "" && o.Policy != "":
-		l.add(result, from, policy)
-	case o.Author != "":
-		l.add(result, from)
-	case o.Policy != "":
-		l.add(result, policy)
-	default:
-		l.add(result)
-	}
+	l.add(result, property("header", "from", o.Author), property("policy", "dmarc", string(o.Policy)))
 }
 
 func dmarcComment(r *Report) string {

@@ -289,8 +289,8 @@ func (c *Check) gather() {
 	}
 	if len(r.Authored) == 1 { // of several authors, the one that nobody vouches for may be forged
 		r.SealerUnknown = r.ARC.Temporary && c.s.v.trustsSealer(r.ARC)
-		if author := r.DMARC.Author; r.ARC.Result == arc.Pass {
-			r.Override = r.ARC.Override(c.s.v.Sealers, author, relatedTo(author, c.dmarc).certain)
+		if r.ARC.Result == arc.Pass { // else there is none
+			r.Override = r.ARC.Override(c.s.v.Sealers, r.DMARC.Author, relatedTo(r.DMARC.Author, c.dmarc).certain)
 		}
 	}
 }
