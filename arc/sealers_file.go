@@ -139,6 +139,9 @@ func (p *sealersParser) result() (*SealersFile, error) {
 	return &p.file, nil
 }
 
+// Size is the length of the text, in bytes.
+func (f *SealersFile) Size() int { return len(f.text) }
+
 // Sealers lists the entries.
 func (f *SealersFile) Sealers() []Sealer {
 	list := make([]Sealer, len(f.Entries))

@@ -25,16 +25,22 @@ func (c *Config) deniedNotes(uid int) []string {
 	if err != nil {
 		return nil // accountNotes tells
 	}
-	files := []string{c.file, c.ARC.TrustedSealersFile, c.SpoofedSendersFile}
-	if c.ARC.Seal {
-		files = append(files, c.ARC.KeyFile)
-	}
 	var notes []string
-	for _, name := range a.denied(files) {
+	for _, name := range a.denied(c.readByDaemon()) {
 		notes = append(notes, fmt.Sprintf("%s may not be read by user %s, who the daemon runs as: chgrp %s FILE; chmod g+r FILE, and the folders above have to be open to it",
 			printable(name), a.name, groupName(a.gid)))
 	}
 	return notes
+}
+
+// readByDaemon lists the files that the daemon reads with its user's rights, at the latest on a reload. With user, the key
+// is read as root: one that only root may read stays in force until a restart.
+func (c *Config) readByDaemon() []string {
+	files := []string{c.file, c.ARC.TrustedSealersFile, c.SpoofedSendersFile}
+	if c.ARC.Seal && c.User == "" {
+		files = append(files, c.ARC.KeyFile)
+	}
+	return files
 }
 
 // groupName is the name of a group, or its number.

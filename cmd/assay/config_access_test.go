@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,10 +27,8 @@ func TestConfigDenied(t *testing.T) {
 		change func() error
 		denied []string
 	}{
-		{func() error { return os.Chmod(closed, 0o700) }, []string{p.configFile, sealers, spoofed, key}},
-		{func() error { return os.Chmod(p.configFile, 0o644) }, []string{sealers, spoofed, key}},
-		{func() error { return os.Chmod(key, 0o640) }, []string{sealers, spoofed, key}}, // of group root still
-		{func() error { return os.Chown(key, 0, testGID) }, []string{sealers, spoofed}},
+		{func() error { return os.Chmod(closed, 0o700) }, []string{p.configFile, sealers, spoofed}},
+		{func() error { return os.Chmod(p.configFile, 0o644) }, []string{sealers, spoofed}}, // the key of root's is no mistake: it is read as root
 		{func() error { return os.Chown(sealers, testUID, 0) }, []string{spoofed}},
 		{func() error { return os.Chown(spoofed, testUID, 0) }, []string{spoofed}}, // behind a closed door
 		{func() error { return os.Chmod(closed, 0o711) }, nil},
@@ -51,7 +50,27 @@ func TestConfigDenied(t *testing.T) {
 			t.Errorf("said to a user, whose config check can't read it itself: %s", stderr)
 		}
 	}
-	if _, err := os.ReadFile(key); err != nil {
+	if _, err := os.ReadFile(p.configFile); err != nil {
 		t.Errorf("the process is no longer root: %v", err)
+	}
+}
+
+// The key belongs to what the daemon's user reads where the service was started as that user, and only when it seals.
+func TestReadByDaemon(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		user string
+		seal bool
+		want []string
+	}{
+		{"", true, []string{"config", "sealers", "spoofed", "key"}},
+		{"", false, []string{"config", "sealers", "spoofed"}},
+		{"nobody", true, []string{"config", "sealers", "spoofed"}},
+	} {
+		c := &Config{file: "config", User: test.user, SpoofedSendersFile: "spoofed"}
+		c.ARC.Seal, c.ARC.KeyFile, c.ARC.TrustedSealersFile = test.seal, "key", "sealers"
+		if got := c.readByDaemon(); !slices.Equal(got, test.want) {
+			t.Errorf("user %q, seal %t: %q, want %q", test.user, test.seal, got, test.want)
+		}
 	}
 }

@@ -45,6 +45,9 @@ func (d *daemon) look() {
 // errEmptied refuses a file that an editor or a full disk has left empty: the defaults refuse nothing.
 var errEmptied = errors.New("the file sets nothing any more; if that is meant, restart")
 
+// listEmptied is what is wrong with a list that was left empty in the same way.
+const listEmptied = "has become empty, 0 bytes; restore it, or write a line with a # into it if no entry is meant"
+
 func (d *daemon) reloadConfig() {
 	config, err := d.p.loadConfig(cmp.Or(d.file, d.begun.file))
 	if err == nil && len(config.lines) == 0 && len(d.config.lines) > 0 {

@@ -9,7 +9,8 @@ import (
 	"assay/arc"
 )
 
-// sealersHeader begins a trusted-sealers file that is created.
+// sealersHeader begins a trusted-sealers file that is created, and is left of one that would be empty: a running
+// daemon takes over no empty one.
 const sealersHeader = `# The domains whose ARC seals are trusted, one per line; .example.org is
 # example.org with its subdomains. What follows a # is a comment. The daemon reads
 # this file again when it changes; assay sealers changes it, too.
@@ -77,7 +78,8 @@ func (e sealersEditor) change(c *sealersChange, config *Config, text string, exi
 	if c.before, err = arc.ParseSealersFile(text, name); err != nil {
 		return "", err
 	}
-	if c.edit = e.edit(c.before, c.asked...); !exists && len(c.edit.Added) > 0 {
+	c.edit = e.edit(c.before, c.asked...)
+	if created := !exists && len(c.edit.Added) > 0; created || c.edit.Text == "" && len(c.edit.Removed) > 0 {
 		c.edit.Text = sealersHeader + c.edit.Text
 	}
 	c.after.config = config

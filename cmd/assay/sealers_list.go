@@ -48,14 +48,17 @@ func (c *Config) sealersWith(f *arc.SealersFile) *arc.Sealers {
 	return arc.NewSealers(slices.Concat(c.ARC.TrustedSealers, f.Sealers())...)
 }
 
-// readSealers reads the file of the trusted sealers. When there is a mistake in it,
-// what it held before stays. The error is an arc.SealersErrors.
+// readSealers reads the file of the trusted sealers. When there is a mistake in it, or nothing
+// any more, what it held before stays. The error is an arc.SealersErrors.
 func (d *daemon) readSealers() error {
 	name := d.config.ARC.TrustedSealersFile
 	d.sealersWatch.begin(name)
 	f, exists, err := readSealersFile(name)
 	if err != nil {
 		return err
+	}
+	if exists && f.Size() == 0 && len(d.sealers.Entries) > 0 {
+		return arc.SealersErrors{{File: name, Text: listEmptied}}
 	}
 	expected := d.config.lines[sealersFileKey] > 0 || len(d.sealers.Entries) > 0
 	if name != "" && !exists && expected {

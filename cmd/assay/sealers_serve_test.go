@@ -81,6 +81,21 @@ func TestReloadSealers(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.expect("replaced", "count=2", "c conf")
+	d.write(d.list, "")
+	d.expect("emptied", `level=ERROR msg="trusted sealers not reloaded, the list in force stays" error="LIST: has become empty, 0 bytes; restore it, `, "c conf")
+	d.reloadSealers()
+	d.expect("emptied, asked again", "LIST: has become empty", "c conf")
+	d.sealersTest.sealers("add a.example", exitOK, "added a.example\nLIST has 1 entry now; a running daemon reads it within two seconds\n", "")
+	d.expect("an entry by a command", "count=2", "a conf")
+	d.sealersTest.sealers("remove a.example", exitOK, "removed a.example\nLIST has 0 entries now; a running daemon reads it within two seconds\n", "")
+	if d.read() != sealersHeader {
+		t.Errorf("%q is left", d.read())
+	}
+	d.expect("the last one removed by a command", "count=1", "conf")
+	d.write(d.list, "")
+	d.expect("emptied, and nothing to lose", "count=1", "conf")
+	d.write(d.list, "c.example\n")
+	d.expect("back", "count=2", "c conf")
 	if err := os.Remove(d.list); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,8 @@ import (
 	"assay/compauth/spoof"
 )
 
-// spoofedHeader begins a spoofed-senders file that is created.
+// spoofedHeader begins a spoofed-senders file that is created, and is left of one that would be empty: a running
+// daemon takes over no empty one.
 const spoofedHeader = `# Who may send in the name of others, one entry per line:
 #
 #   allow|block  SPOOFED-USER  INFRASTRUCTURE  internal|external  [expires=DATE]  [# note]
@@ -96,7 +97,8 @@ func (p *program) rewriteSpoofed(ctx context.Context, c *spoofChange, edit func(
 		if err != nil {
 			return "", err
 		}
-		if c.edit = edit(before); !exists && c.edit.Added != nil {
+		c.edit = edit(before)
+		if created := !exists && c.edit.Added != nil; created || c.edit.Text == "" && len(c.edit.Removed) > 0 {
 			c.edit.Text = spoofedHeader + c.edit.Text
 		}
 		if c.after, err = spoof.ParseFile(c.edit.Text, name); err != nil {

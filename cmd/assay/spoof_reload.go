@@ -45,14 +45,17 @@ type spoofedReader struct {
 	watch watch
 }
 
-// read reads the file that the config names. When there is a mistake in it, the list that
-// was read before stays. The error is a spoof.FileErrors.
+// read reads the file that the config names. When there is a mistake in it, or nothing any more, the list
+// that was read before stays. The error is a spoof.FileErrors.
 func (r *spoofedReader) read(c *Config, log *slog.Logger) error {
 	name := c.SpoofedSendersFile
 	r.watch.begin(name)
 	f, exists, err := readSpoofedFile(name)
 	if err != nil {
 		return err
+	}
+	if exists && f.Size() == 0 && r.list.Len() > 0 {
+		return spoof.FileErrors{{File: name, Text: listEmptied}}
 	}
 	expected := c.lines[spoofedFileKey] > 0 || r.list.Len() > 0
 	if name != "" && !exists && expected {

@@ -14,6 +14,7 @@ import (
 	"assay/compauth"
 	"assay/compauth/history"
 	"assay/compauth/spoof"
+	"assay/metrics"
 )
 
 // A spoofDaemon is a daemon without listeners, whose looks the test does.
@@ -79,6 +80,22 @@ func TestReloadSpoofed(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.expect("replaced", "count=1", "c")
+	d.write(d.list, "")
+	d.expect("emptied", `level=ERROR msg="spoofed senders not reloaded, the list in force stays" error="LIST: has become empty, 0 bytes; restore it, `, "c")
+	d.reload()
+	d.expect("emptied, asked again", "LIST: has become empty", "c")
+	if !d.metrics.state().Reloads[metrics.SpoofedSenders].Failed {
+		t.Error("the metrics do not tell that it failed")
+	}
+	d.spoof("block b.example *", exitOK, "added block b.example * external\nN1\n", "")
+	d.expect("an entry by a command", "count=1", "b")
+	d.spoof("remove b.example *", exitOK, "removed block b.example * external\nLIST has 0 entries now; a running daemon reads it within two seconds\n", "")
+	d.holds(spoofedHeader)
+	d.expect("the last one removed by a command", "count=0", "")
+	d.write(d.list, "")
+	d.expect("emptied, and nothing to lose", "count=0", "")
+	d.write(d.list, "block c.example * external\n")
+	d.expect("back", "count=1", "c")
 	if err := os.Remove(d.list); err != nil {
 		t.Fatal(err)
 	}

@@ -142,6 +142,9 @@ func (p *fileParser) result() (*File, error) {
 	return &p.file, nil
 }
 
+// Size is the length of the text, in bytes.
+func (f *File) Size() int { return len(f.text) }
+
 // List makes the list of the entries.
 func (f *File) List() *List {
 	l := newList(len(f.Entries))

@@ -126,11 +126,17 @@ func (m *machine) servesOn(deb string) {
 		m.expect(pid, before)
 	}
 	m.stamped()
-	m.run("cat /tmp/good >/etc/assay/assay.toml && " + script)
-	if m.run(pid) == before {
-		m.Error("a good config is not taken")
+	m.run("cat /tmp/good >/etc/assay/assay.toml")
+	for what, upgrade := range map[string]string{
+		"with a good config":                              script,
+		"without setpriv, so that nothing is known of it": "mv /usr/bin/setpriv /usr/bin/off; " + script + "; mv /usr/bin/off /usr/bin/setpriv",
+	} {
+		before := m.run(pid)
+		if m.run(upgrade); m.run(pid) == before {
+			m.Error(what + " it is not restarted")
+		}
+		m.stamped()
 	}
-	m.stamped()
 }
 
 // archived installs the archive as the README says.
@@ -159,6 +165,16 @@ systemctl daemon-reload && systemctl start other.socket`)
 	m.expect(state, "inactive\ninactive\ndisabled\ndisabled")
 	m.run("dpkg -i " + name)
 	m.expect(state+"; systemctl is-active other.socket", "inactive\ninactive\ndisabled\ndisabled\nactive")
+	m.run("systemctl stop other.socket && dpkg -P assay && dpkg -i " + name + " && dpkg -r assay && systemctl start other.socket")
+	if said := m.run("dpkg -i " + name); !strings.Contains(said, "assay: another program has port 8893") {
+		m.Errorf("nothing is said of the port that was lost meanwhile: %s", said)
+	}
+	m.expect(state, "inactive\ninactive\nenabled\nenabled")
+	const elsewhere = "/etc/systemd/system/assay.socket.d/override.conf"
+	m.run("dpkg -r assay && mkdir " + filepath.Dir(elsewhere) + " && printf '[Socket]\\nListenStream=\\nListenStream=127.0.0.1:8898\\n' >" + elsewhere +
+		" && sed -i '/^.milter.$/a listen = [\"fd\"]' /etc/assay/assay.toml && dpkg -i " + name)
+	m.expect(state+"; systemctl is-active other.socket", "active\nactive\nenabled\nenabled\nactive")
+	m.run("rm -r " + filepath.Dir(elsewhere))
 	m.run("dpkg -P assay && systemctl stop other.socket && rm /run/systemd/system/other* && systemctl daemon-reload")
 }
 

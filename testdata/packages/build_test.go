@@ -234,6 +234,68 @@ func TestLintian(t *testing.T) {
 	}
 }
 
+// TestVersionAlone holds that what the environment has by chance is in no version.
+func TestVersionAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := copySource(dir); err != nil {
+		t.Fatal(err)
+	}
+	version := func(env ...string) string {
+		cmd := exec.Command(filepath.Join(dir, "packaging/scripts/version"))
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	want := version()
+	for _, name := range []string{"dirty", "describe", "commit", "seconds", "version", "changes"} {
+		if got := version(name + "=7"); got != want {
+			t.Errorf("with $%s: %s, without: %s", name, got, want)
+		}
+	}
+}
+
+// TestInstallOnly holds that installing a program puts no file but its own anywhere, whatever the name of what was built.
+func TestInstallOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	bin, program := filepath.Join(dir, "usr/bin"), filepath.Join(dir, "sh")
+	if err := errors.Join(os.MkdirAll(bin, 0o755), os.WriteFile(filepath.Join(bin, "sh"), []byte("another"), 0o755), os.WriteFile(program, []byte("assay"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("../../packaging/scripts/install", program)
+	cmd.Env = append(os.Environ(), "DESTDIR="+dir, "PREFIX=/usr")
+	if err := run(cmd); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"sh": "another", "assay": "assay"} {
+		text, err := os.ReadFile(filepath.Join(bin, name))
+		info, statErr := os.Stat(filepath.Join(bin, name))
+		if err != nil || statErr != nil || string(text) != want || info.Mode() != 0o755 {
+			t.Errorf("%s: %q %v, %v", name, text, info, err)
+		}
+	}
+}
+
+// TestConfigFits holds that both kinds of packages ask in the same way whether a config fits.
+func TestConfigFits(t *testing.T) {
+	t.Parallel()
+	var found []string
+	for _, name := range []string{"deb.postinst", "rpm.postremove"} {
+		text, err := os.ReadFile("../../packaging/scripts/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, regexp.MustCompile(`(?ms)^# A daemon that can't start.*?^config_fits\(\) \{$.*?^\}$`).FindString(string(text)))
+	}
+	if found[0] == "" || found[0] != found[1] {
+		t.Errorf("%s\nis not\n%s", found[0], found[1])
+	}
+}
+
 // TestVersion holds that a source whose history can't be read is not taken for one without, and that nothing is
 // built of it, unless all that is asked of the history is given.
 func TestVersion(t *testing.T) {
