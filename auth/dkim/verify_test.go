@@ -281,10 +281,12 @@ func testWantsBody(t *testing.T, e Engine) {
 		n.Finish()
 
 		r.Fail("s._domainkey.example.com")
+		r.Delay(time.Second)
 		n = (&Verifier{Resolver: r, Engine: e}).Begin(t.Context(), h)
 		if !n.WantsBody() {
 			t.Error("before the answer: body not wanted")
 		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if n.WantsBody() {
 			t.Error("without a key: body wanted")
