@@ -131,11 +131,14 @@ func firstWord(s string) string {
 
 // cleanComment does as cleanText for words with one space between them.
 // Semicolons become commas, and no word says that something passed.
-func cleanComment(s string) string {
-	if len(s) > maxWord || !isPrintable(s) || !singleSpaced(s) || strings.Contains(s, ";") {
-		s = cleanWords(s)
+func cleanComment(s string) string { return maskPass(cleanWords(s)) }
+
+// escapedComment is what stands between the parentheses of a comment.
+func escapedComment(s string) string {
+	if isPlainComment(s) {
+		return s // as nearly every one
 	}
-	return maskPass(s)
+	return escape(cleanComment(s), `()\`)
 }
 
 // isPlainComment tells that a comment is neither cleaned nor escaped.
@@ -154,11 +157,6 @@ func isPlainComment(s string) bool {
 		before = s[i]
 	}
 	return s == "" || before != ' '
-}
-
-// singleSpaced tells whether s is nothing, or words with one space between them.
-func singleSpaced(s string) bool {
-	return s == "" || s[0] != ' ' && s[len(s)-1] != ' ' && !strings.Contains(s, "  ")
 }
 
 func cleanWords(s string) string {

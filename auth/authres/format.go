@@ -96,10 +96,7 @@ func (r *Result) writeDetails(f *folder, style Style) {
 
 // comment cleans a comment and writes its words.
 func (f *folder) comment(text string) {
-	if !isPlainComment(text) {
-		text = escape(cleanComment(text), `()\`)
-	}
-	if text == "" {
+	if text = escapedComment(text); text == "" {
 		return
 	}
 	before := "("

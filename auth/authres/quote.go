@@ -17,7 +17,7 @@ func QuoteString(text string) string {
 // CommentWords are the words of a comment with this text, cleaned and cut as by
 // [Results.Format]; lines may be folded between them.
 func CommentWords(text string) []string {
-	return strings.Split("("+escape(cleanComment(text), `()\`)+")", " ")
+	return strings.Split("("+escapedComment(text)+")", " ")
 }
 
 // Fold joins the words of a field whose name is given: with spaces, and with
